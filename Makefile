@@ -1,0 +1,44 @@
+# Each target makes .venv and installs what it needs first, if need be.
+#   make train             train wgan_gp on the packaged digits
+#   make test              every test
+#   make lint              ruff, mypy, import-linter
+#   make zoo [NAME=...]    train rows by default options, write docs/results/ and docs/ZOO.md
+
+PYTHON ?= python3
+PY := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+
+# Files whose age says what .venv holds.
+VENV := .venv/.made
+BASE := .venv/.installed
+ALL := .venv/.installed-test-dev
+
+.PHONY: train test lint zoo
+
+train: $(BASE)
+	$(PY) train.py --variant=wgan_gp
+
+test: $(ALL)
+	$(PY) -m pytest -n 2 --dist loadgroup
+
+lint: $(ALL)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+zoo: $(BASE)
+	$(PY) tools/zoo.py $(NAME)
+
+$(VENV):
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	touch $@
+
+$(BASE): pyproject.toml | $(VENV)
+	$(PIP) install -e .
+	touch $@
+
+$(ALL): pyproject.toml | $(VENV)
+	$(PIP) install -e '.[test,dev]'
+	touch $@ $(BASE)

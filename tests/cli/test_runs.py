@@ -1,0 +1,254 @@
+import concurrent.futures
+import json
+import subprocess
+
+import pytest
+import tensorflow as tf
+
+from tfgans import UsageError, runs
+
+STORED = {
+    "variant": "wgan_gp",
+    "dataset": "digits",
+    "image_size": [28, 28],
+    "steps": 100,
+    "seed": 0,
+    "checkpoint_every": 50,
+    "export_dir": "saved_models/wgan_gp",
+    "options": {"gp_weight": 10.0, "n_critic": 5},
+    "environment": {"versions": {}},
+}
+
+
+def test_run_folders_are_numbered(tmp_path):
+    root = tmp_path / "new" / "runs"
+    names = [
+        runs.make_run_dir(root, "wgan_gp", "digits").name,
+        runs.make_run_dir(root, "gan", "tfds:mnist").name,
+        runs.make_run_dir(root, "./my-gan.py", "/pictures/my cats/").name,
+        runs.make_run_dir(root, "vae", "./digits.npz").name,
+    ]
+    assert names == [
+        "0001-wgan_gp-digits",
+        "0002-gan-tfds-mnist",
+        "0003-my_gan-my-cats",
+        "0004-vae-digits",
+    ]
+
+
+def test_numbers_go_on_after_the_highest(tmp_path):
+    (tmp_path / "9999-gan-digits").mkdir()
+    (tmp_path / "notes").mkdir()
+    assert runs.make_run_dir(tmp_path, "gan", "digits").name == "10000-gan-digits"
+    assert runs.make_run_dir(tmp_path, "gan", "digits").name == "10001-gan-digits"
+
+
+def test_runs_that_start_together_get_different_numbers(tmp_path):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        made = list(
+            pool.map(lambda n: runs.make_run_dir(tmp_path, f"gan{n % 3}", "digits"), range(64))
+        )
+    assert sorted(int(path.name[:4]) for path in made) == list(range(1, 65))
+    assert all(path.is_dir() for path in made)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"cannot make a run folder in '.*file/runs'"):
+        runs.make_run_dir(tmp_path / "file" / "runs", "gan", "digits")
+    with pytest.raises(UsageError, match=r"cannot use '.*file' as a run folder"):
+        runs.open_run_dir(tmp_path / "file")
+
+
+def test_used_run_folder_is_refused_unless_resumed(tmp_path):
+    path = runs.open_run_dir(tmp_path / "deep" / "run")
+    assert path.is_dir()
+    assert runs.open_run_dir(path) == path  # still empty
+    runs.write_json(path / "options.json", STORED)
+    with pytest.raises(UsageError, match="holds a run: resume it, or give another"):
+        runs.open_run_dir(path)
+    assert runs.open_run_dir(path, resume=True) == path
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_folder_with_other_files_is_refused(tmp_path, resume):
+    (tmp_path / "holiday.jpg").write_bytes(b"")
+    with pytest.raises(UsageError, match="holds files but no run"):
+        runs.open_run_dir(tmp_path, resume=resume)
+
+
+def test_newest_run_is_the_variants_highest_with_options(tmp_path):
+    def made(variant, dataset="digits", options=True):
+        path = runs.make_run_dir(tmp_path, variant, dataset)
+        if options:
+            runs.write_json(path / "options.json", STORED)
+        return path
+
+    assert runs.newest_run(tmp_path / "nowhere", "wgan") is None
+    made("wgan")
+    newest = made("wgan", "my-wgan_gp-data")
+    other = made("wgan_gp")
+    made("wgan", options=False)
+    assert runs.newest_run(tmp_path, "wgan") == newest
+    assert runs.newest_run(tmp_path, "wgan_gp") == other
+    assert runs.newest_run(tmp_path, "gan") is None
+
+
+def test_newest_run_counts_past_four_digits(tmp_path):
+    for number in ("9999", "10000"):
+        (tmp_path / f"{number}-gan-digits").mkdir()
+        runs.write_json(tmp_path / f"{number}-gan-digits" / "options.json", STORED)
+    assert runs.newest_run(tmp_path, "gan").name == "10000-gan-digits"
+
+
+def test_options_are_read_back_or_their_fault_is_told(tmp_path):
+    with pytest.raises(UsageError, match=r"holds no run: no options\.json"):
+        runs.read_options(tmp_path)
+    runs.write_json(tmp_path / "options.json", STORED)
+    assert runs.read_options(tmp_path) == STORED
+    (tmp_path / "options.json").write_text("{")
+    with pytest.raises(UsageError, match="is damaged"):
+        runs.read_options(tmp_path)
+
+
+def test_resume_takes_what_is_not_given_from_the_run():
+    expected = {key: value for key, value in STORED.items() if key != "environment"}
+    assert runs.check_resume(STORED, {}) == expected
+    assert list(runs.check_resume(STORED, {})) == list(expected)
+
+
+def test_resume_may_change_what_the_weights_do_not_depend_on():
+    given = {"steps": 200, "checkpoint_every": 10, "export_dir": "elsewhere"}
+    merged = runs.check_resume(STORED, given)
+    assert {key: merged[key] for key in given} == given
+
+
+def test_resume_accepts_what_is_given_but_equal():
+    given = {
+        "variant": "wgan_gp",
+        "image_size": (28, 28),
+        "options": {"gp_weight": 10},
+        "run_dir": "runs/0001",
+        "resume": True,
+    }
+    assert runs.check_resume(STORED, given) == runs.check_resume(STORED, {})
+
+
+def test_resume_names_every_option_that_differs_in_one_line():
+    given = {"seed": 1, "dataset": "optdigits", "options": {"gp_weight": 5.0, "n_critic": 5}}
+    with pytest.raises(UsageError) as caught:
+        runs.check_resume(STORED, given)
+    assert str(caught.value) == (
+        "cannot resume with --seed=1 (the run has 0), --dataset=optdigits (the run has digits), "
+        "--set gp_weight=5.0 (the run has 10.0): "
+        "only --steps, --checkpoint_every, --export_dir may change"
+    )
+
+
+def test_resume_refuses_steps_where_a_schedule_depends_on_them():
+    with pytest.raises(UsageError, match=r"--steps=200 \(the run has 100\)"):
+        runs.check_resume(STORED, {"steps": 200}, fixed=("steps",))
+
+
+def test_json_is_replaced_whole(tmp_path, monkeypatch):
+    path = tmp_path / "card.json"
+    runs.write_json(path, {"steps": 1, "where": tmp_path})
+    assert json.loads(path.read_text()) == {"steps": 1, "where": str(tmp_path)}
+
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        runs.write_json(path, {"steps": 2})
+    assert json.loads(path.read_text())["steps"] == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["card.json"]
+
+
+def test_metrics_are_cut_back_to_a_step(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    assert runs.truncate_metrics(path, 10) is None
+    assert not path.exists()
+    rows = [{"step": step, "seconds": step / 2, "d_loss": 0.5} for step in (10, 20, 30)]
+    killed = '{"step": 40, "sec'
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + killed)
+    assert [row["step"] for row in runs.read_json_lines(path)] == [10, 20, 30]
+    assert runs.truncate_metrics(path, 20) == {"step": 20, "seconds": 10.0, "d_loss": 0.5}
+    assert [row["step"] for row in runs.read_json_lines(path)] == [10, 20]
+    assert runs.truncate_metrics(path, 0) is None
+    assert path.read_text() == ""
+
+
+class Model:
+    def __init__(self, size):
+        self.weights = {"generator/000": tf.Variable(tf.zeros(size)), "step": tf.Variable(0)}
+
+    def state(self):
+        return self.weights
+
+    @property
+    def step(self):
+        return self.weights["step"]
+
+
+def test_state_is_restored_from_the_newest_checkpoint(tmp_path):
+    model = Model(3)
+    manager = runs.checkpoint_manager(model, tmp_path, keep=2)
+    assert runs.restore(model, tmp_path) is None
+    for step in (5, 10, 15):
+        model.step.assign(step)
+        model.weights["generator/000"].assign([step, 0, 1])
+        manager.save(checkpoint_number=step)
+    again = Model(3)
+    assert runs.restore(again, tmp_path) == 15
+    assert again.weights["generator/000"].numpy().tolist() == [15, 0, 1]
+    assert sorted(p.stem for p in tmp_path.glob("checkpoints/*.index")) == ["ckpt-10", "ckpt-15"]
+
+
+def test_checkpoint_of_another_or_damaged_is_refused_in_one_line(tmp_path):
+    model = Model(3)
+    runs.checkpoint_manager(model, tmp_path).save(checkpoint_number=5)
+    larger, with_more = Model(4), Model(3)
+    with_more.weights["average/000"] = tf.Variable(0.0)
+    for other in (larger, with_more):
+        with pytest.raises(UsageError, match=r"^cannot restore '.*ckpt-5': .+$"):
+            runs.restore(other, tmp_path)
+    next(tmp_path.glob("checkpoints/*.data*")).write_bytes(b"")
+    with pytest.raises(UsageError, match=r"^cannot restore '.*ckpt-5': .+$"):
+        runs.restore(Model(3), tmp_path)
+
+
+def test_environment_goes_into_json(tmp_path):
+    runs.write_options(tmp_path, {"variant": "gan"})
+    stored = runs.read_options(tmp_path)
+    assert stored["variant"] == "gan"
+    environment = stored["environment"]
+    assert set(environment) == {"versions", "threads", "git_revision"}
+    assert set(environment["versions"]) == {"python", "tensorflow", "keras", "numpy", "tfgans"}
+    assert environment["versions"]["tensorflow"].startswith("2.")
+    assert environment["threads"]["cores"] >= 1
+
+
+def test_git_revision_is_that_of_the_code(repo, monkeypatch):
+    command = ["git", "-C", str(repo), "rev-parse", "HEAD"]
+    head = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    assert (runs.git_revision() or "").removesuffix("-dirty") == (head if len(head) == 40 else "")
+    monkeypatch.setattr(runs, "__file__", str(repo.parent / "site-packages" / "tfgans" / "runs.py"))
+    assert runs.git_revision() is None
+
+
+def test_precision_holds_within_its_scope_only():
+    import keras
+
+    with runs.precision_scope("mixed_bfloat16"):
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
+    with pytest.raises(RuntimeError), runs.precision_scope("mixed_float16"):
+        raise RuntimeError
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_module_needs_no_tensorflow(run_python):
+    code = "import sys, tfgans.runs; print({'tensorflow', 'keras', 'numpy'} & set(sys.modules))"
+    assert run_python("-c", code).stdout.strip() == "set()"

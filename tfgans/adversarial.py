@@ -1,0 +1,133 @@
+"""The verbs of the adversarial game: critic batches, the discriminator's and generator's step."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+
+from tfgans.base import GenerativeModel
+from tfgans.errors import UsageError
+
+
+class AdversarialModel(GenerativeModel):
+    """A generator against a discriminator (or critic), each with its optimiser.
+
+    The networks' input names say what they are given: `latent` or `image`, and any other key of
+    the batch, such as `label`.
+
+    Args:
+        generator: From {"latent": ...} to images in [-1, 1].
+        discriminator: From {"image": ...} to logits `(batch, 1)`.
+        n_critic: Discriminator steps for each generator step.
+        seed: Seed of every random number that training draws.
+        ema_decay: Decay of the averaged network that is sampled and exported; 0: no average.
+        latent_distribution: normal, or uniform on [-1, 1].
+    """
+
+    optimizes: ClassVar[dict[str, tuple[str, ...]]] = {
+        "g_optimizer": ("generator",),
+        "d_optimizer": ("discriminator",),
+    }
+    logs: ClassVar[tuple[str, ...]] = ("d_loss", "g_loss")
+
+    def __init__(self, generator, discriminator, *, n_critic=1, **kwargs):
+        super().__init__({"generator": generator, "discriminator": discriminator}, **kwargs)
+        if n_critic < 1:
+            raise UsageError(f"n_critic={n_critic!r} must be at least 1")
+        self.n_critic = n_critic
+        self._joint = not any(
+            isinstance(layer, keras.layers.BatchNormalization)
+            for layer in discriminator._flatten_layers()
+        )
+
+    @property
+    def all_logs(self):
+        """The scheme's logs, gradient norms, and the discriminator's mean outputs."""
+        return (*super().all_logs, "d_real", "d_fake")
+
+    @property
+    def batches_per_step(self):
+        """Batches that one step takes: one for each discriminator step."""
+        return self.n_critic
+
+    def updates_per_step(self, name):
+        """The discriminator's optimiser takes `n_critic` steps, the generator's one."""
+        return self.n_critic if "discriminator" in self.optimizes[name] else 1
+
+    def critic_batches(self, batch) -> Iterator[dict[str, tf.Tensor]]:
+        """Yields the `n_critic` batches that the pipeline packed into one.
+
+        Part i is every n_critic-th row from i on, so that replicas that each hold a slice of the
+        rows see, together, the very batches that one replica would.
+        """
+        for self.part in range(self.n_critic):
+            yield {name: rows[self.part :: self.n_critic] for name, rows in batch.items()}
+
+    def discriminator_step(self, batch, loss, *penalties):
+        """Moves the discriminator on one batch of real and as many generated images.
+
+        Args:
+            batch: dict with `image` and what else the networks take.
+            loss: `(real_logits, fake_logits)` -> scalar, one of `tfgans.losses`.
+            *penalties: `(critic, real, fake)` -> scalar, already weighted, added to the loss.
+
+        Returns:
+            The loss; with penalties a list of the loss and each penalty.
+        """
+        real = batch["image"]
+
+        def objective():
+            fake = tf.stop_gradient(self.fake_images(batch, "discriminator_latent"))
+            real_logits, fake_logits = self._logits_of_both(real, fake, batch)
+            self.watched["d_real"] = tf.reduce_mean(real_logits)
+            self.watched["d_fake"] = tf.reduce_mean(fake_logits)
+            terms = [penalty(self.critic(batch), real, fake) for penalty in penalties]
+            return [loss(real_logits, fake_logits), *terms]
+
+        terms = self.minimize("d_optimizer", objective)
+        return terms if penalties else terms[0]
+
+    def generator_step(self, batch, loss):
+        """Moves the generator on as many generated images as `batch` has rows.
+
+        Args:
+            batch: dict with `image`, which gives the number, and what else the networks take.
+            loss: `(fake_logits)` -> scalar, one of `tfgans.losses`.
+
+        Returns:
+            The loss.
+        """
+
+        def objective():
+            fake = self.fake_images(batch, "generator_latent")
+            return [loss(self.critic(batch)(fake))]
+
+        return self.minimize("g_optimizer", objective)[0]
+
+    def fake_images(self, batch, stream):
+        """Returns float32 images of the generator in training mode, one a row of `batch`."""
+        latent = self.latent(stream, like=batch["image"])
+        inputs = _declared(self.generator, {**batch, "latent": latent})
+        return tf.cast(self.generator(inputs, training=True), tf.float32)
+
+    def discriminate(self, image, batch):
+        """Returns the discriminator's float32 logits on `image`, with the rest of `batch`."""
+        inputs = _declared(self.discriminator, {**batch, "image": image})
+        return tf.cast(self.discriminator(inputs, training=True), tf.float32)
+
+    def critic(self, batch):
+        """Returns the discriminator as a function of images alone."""
+        return lambda image: self.discriminate(image, batch)
+
+    def _logits_of_both(self, real, fake, batch):
+        """Real and fake go through as one batch, unless batch norm would mix them."""
+        if not self._joint:
+            return self.discriminate(real, batch), self.discriminate(fake, batch)
+        twice = {name: tf.concat([rows, rows], axis=0) for name, rows in batch.items()}
+        return tf.split(self.discriminate(tf.concat([real, fake], axis=0), twice), 2)
+
+
+def _declared(network, available):
+    """Picks the inputs that `network` declares; Keras would pair others by sorted order."""
+    return {name: available[name] for name in network.input}

@@ -1,0 +1,365 @@
+"""The training base of every system: players, optimisers, an averaged network, logs, sampling.
+
+A system is a subclass whose `train_step` says, with the verbs of its base, what its paper's
+algorithm box says. `tfgans.adversarial` adds the verbs of the adversarial game.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from tfgans import layers, randomness
+from tfgans.errors import UsageError
+
+_SAMPLES_AT_ONCE = 64  # bounds the memory of sampling, whatever number is asked for
+_LossScale = keras.optimizers.LossScaleOptimizer
+
+
+def to_uint8(image):
+    """Returns float images in [-1, 1] as uint8 pictures, rounded to the nearest level."""
+    return tf.cast(tf.clip_by_value(tf.round((image + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
+
+
+class GenerativeModel(keras.Model):
+    """A model that learns to make pictures.
+
+    Args:
+        players: The networks by name; each becomes an attribute of that name.
+        seed: Seed of every random number that training draws.
+        ema_decay: Decay of the averaged network that is sampled and exported; 0: no average.
+        latent_distribution: normal, or uniform on [-1, 1].
+    """
+
+    optimizes: ClassVar[dict[str, tuple[str, ...]]] = {}  # optimiser -> players it moves
+    generates: ClassVar[str] = "generator"  # the player that makes the pictures
+    logs: ClassVar[tuple[str, ...]] = ()  # what `train_step` tracks
+    batches_per_step = 1  # batches that one step takes from the pipeline
+
+    def __init__(self, players, *, seed=0, ema_decay=0.0, latent_distribution="normal", **kwargs):
+        super().__init__(**kwargs)
+        if not 0.0 <= ema_decay < 1.0:
+            raise UsageError(f"ema_decay={ema_decay!r} must lie in [0, 1)")
+        if latent_distribution not in ("normal", "uniform"):
+            raise UsageError(
+                f"latent_distribution={latent_distribution!r} must be 'normal' or 'uniform'"
+            )
+        self.players = tuple(players)
+        for player, network in players.items():
+            setattr(self, player, network)
+        self.seed, self.ema_decay = seed, ema_decay
+        self.latent_distribution = latent_distribution
+        self.average = None
+        if ema_decay:
+            network = players[self.generates]
+            self.average = keras.models.clone_model(network)
+            self.average.set_weights(network.get_weights())
+        self.step = self.add_weight(
+            shape=(), initializer="zeros", dtype="int64", trainable=False, name="step"
+        )
+        self.means = {name: keras.metrics.Mean(name) for name in self.all_logs}
+        self.watched: dict[str, tf.Tensor] = {}  # values of this step that `track` adds
+        self.part = 0  # which critic batch of the step is at work
+        self.built = True
+
+    # What a user sees.
+
+    @property
+    def all_logs(self) -> tuple[str, ...]:
+        """Names of everything that is logged: the scheme's own and each gradient norm."""
+        return (*self.logs, *(f"grad_norm/{player}" for player in self.players))
+
+    @property
+    def metrics(self):
+        """The running means behind the logs."""
+        return list(self.means.values())
+
+    @property
+    def sampler(self) -> keras.Model:
+        """The network that is sampled: the averaged one where there is one."""
+        return self.average or getattr(self, self.generates)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """`(height, width, channels)` of the pictures."""
+        return tuple(self.sampler.output.shape[1:])
+
+    @property
+    def latent_dim(self) -> int:
+        """Length of the latent vector."""
+        return self.sampler.input["latent"].shape[-1]
+
+    def sample(self, n, seed=0, label=None, truncation=None):
+        """Draws pictures; the same seed gives the same pictures, whatever their number.
+
+        Args:
+            n: Number of pictures, at least 1.
+            seed: An int.
+            label: Class of the pictures, for a model that is given one.
+            truncation: Draw latents until each entry is at most this; None: as they come.
+
+        Returns:
+            uint8 array of shape `(n, height, width, channels)`.
+
+        Raises:
+            UsageError: If a number is out of range, or the model takes no labels.
+        """
+        if n < 1:
+            raise UsageError(f"n={n!r} must be at least 1")
+        if truncation is not None and not truncation > 0:
+            raise UsageError(f"truncation={truncation!r} must be > 0")
+        if label is not None:
+            raise UsageError(f"label={label!r}: this model makes pictures without labels")
+        threshold = float("inf") if truncation is None else float(truncation)
+        return self.sample_images(tf.constant(n), tf.constant(seed), threshold).numpy()
+
+    # Inference, traceable: the same functions serve `sample` and the SavedModel.
+
+    def draw_latent(self, n, seed, truncation):
+        """Returns `n` float32 latents; entries beyond `truncation` are drawn again.
+
+        Drawing again until it fits is drawing from the truncated distribution.
+        """
+        key, shape = randomness.key(seed, 0, "sample"), (n, self.latent_dim)
+        if self.latent_distribution == "uniform":
+            unit = tf.random.stateless_uniform(shape, key, -1.0, 1.0)
+            return unit * tf.minimum(truncation, 1.0)
+        return tf.cond(
+            tf.math.is_inf(truncation),
+            lambda: tf.random.stateless_normal(shape, key),
+            lambda: tf.random.stateless_parameterized_truncated_normal(
+                shape, key, 0.0, 1.0, -truncation, truncation
+            ),
+        )
+
+    def generate(self, latent):
+        """Returns float32 images in [-1, 1] of shape `(n, height, width, channels)`."""
+        return tf.cast(self.sampler({"latent": latent}, training=False), tf.float32)
+
+    def sample_images(self, n, seed, truncation):
+        """Returns `n` uint8 pictures, made in chunks so that memory stays bounded."""
+        latent = self.draw_latent(n, seed, truncation)
+        chunk = tf.minimum(n, _SAMPLES_AT_ONCE)
+        num_chunks = -(-n // chunk)
+        padded = tf.pad(latent, [[0, num_chunks * chunk - n], [0, 0]])
+        chunks = tf.reshape(padded, (num_chunks, chunk, self.latent_dim))
+        images = tf.map_fn(
+            lambda part: to_uint8(self.generate(part)),
+            chunks,
+            fn_output_signature=tf.TensorSpec((None, *self.image_shape), tf.uint8),
+            parallel_iterations=1,
+        )
+        return tf.reshape(images, (-1, *self.image_shape))[:n]
+
+    def signatures(self) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
+        """Returns what a SavedModel of this model offers: name -> (function, its inputs)."""
+        latent = tf.TensorSpec((None, self.latent_dim), tf.float32, name="latent")
+        number, seed = (tf.TensorSpec((), tf.int32, name=name) for name in ("n", "seed"))
+        truncation = tf.TensorSpec((), tf.float32, name="truncation")
+        return {
+            "serving_default": (self.generate, [latent]),
+            "sample": (self.sample_images, [number, seed, truncation]),
+        }
+
+    def call(self, latent):
+        """The same as `generate`: what Keras' own `predict` uses."""
+        return self.generate(latent)
+
+    # Training.
+
+    def compile(self, *, jit_compile=False, run_eagerly=False, **optimizers):
+        """Takes one Keras optimiser for each name in `optimizes`.
+
+        Args:
+            jit_compile: Whether XLA compiles the step; slower on a CPU.
+            run_eagerly: Whether the step runs as plain Python.
+            **optimizers: The optimisers by name, such as `g_optimizer`.
+
+        Raises:
+            ValueError: If the names are not those of `optimizes`.
+        """
+        if set(optimizers) != set(self.optimizes):
+            raise ValueError(f"compile takes {sorted(self.optimizes)}, got {sorted(optimizers)}")
+        super().compile(optimizer=None, jit_compile=jit_compile, run_eagerly=run_eagerly)
+        for name, optimizer in optimizers.items():
+            # Keras would scale the losses of `model.optimizer` only.
+            if self._is_float16() and not isinstance(optimizer, _LossScale):
+                optimizer = _LossScale(optimizer)
+            optimizer.build(self._variables_of(name))
+            setattr(self, name, optimizer)
+
+    def fit(self, *args, shuffle=False, **kwargs):
+        """Keras' own `fit`; the pipeline has shuffled already."""
+        return super().fit(*args, shuffle=shuffle, **kwargs)
+
+    def updates_per_step(self, name):
+        """Steps that the optimiser `name` takes in one `train_step`."""
+        del name
+        return 1
+
+    def minimize(self, name, objective):
+        """Takes one step of the optimiser `name` on the sum of what `objective` returns.
+
+        Args:
+            name: Key of `optimizes`; its players move and no others.
+            objective: Callable without arguments that returns a list of scalar loss terms.
+
+        Returns:
+            The list of terms.
+        """
+        optimizer, variables = getattr(self, name), self._variables_of(name)
+        self._prepare_layers(name)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in variables])
+            terms = objective()
+            loss = tf.add_n(terms) / self.distribute_strategy.num_replicas_in_sync
+            loss = optimizer.scale_loss(loss)
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        self._watch_norms(name, gradients)
+        optimizer.apply(gradients, variables)
+        return terms
+
+    def track(self, **values):
+        """Ends a step: counts it, moves the average, and returns the running means of the logs.
+
+        Raises:
+            ValueError: If the names are not those that the class declares in `logs`.
+        """
+        if set(values) != set(self.logs):
+            raise ValueError(f"{type(self).__name__} declares {self.logs}, tracks {list(values)}")
+        self._move_average()
+        self.step.assign_add(1)
+        for name, value in {**values, **self.watched}.items():
+            self.means[name].update_state(value)
+        self.watched.clear()
+        return {name: mean.result() for name, mean in self.means.items()}
+
+    def latent(self, stream, like):
+        """Draws training latents, one for each example of `like`."""
+        shape = (like.shape[0], self.latent_dim)
+        if self.latent_distribution == "uniform":
+            unit = randomness.uniform(self.seed, self.step, stream, shape, self.part)
+            return 2.0 * unit - 1.0
+        return self.normal(stream, shape)
+
+    def normal(self, stream, shape):
+        """Draws standard normals that depend on seed, step, stream and critic part alone."""
+        return randomness.normal(self.seed, self.step, stream, shape, self.part)
+
+    def uniform(self, stream, like):
+        """Draws one number in [0, 1) for each image of `like`: shape `(batch, 1, 1, 1)`."""
+        shape = (like.shape[0], *[1] * (like.shape.rank - 1))
+        return randomness.uniform(self.seed, self.step, stream, shape, self.part)
+
+    # What makes a run repeatable.
+
+    def state(self) -> dict[str, tf.Variable]:
+        """Returns all that training changes, in a fixed order: networks, average, optimisers."""
+        owners = {player: getattr(self, player) for player in self.players}
+        if self.average is not None:
+            owners["average"] = self.average
+        owners |= {name: getattr(self, name) for name in self.optimizes}
+        named = {"step": self.step.value}
+        for owner, keeper in owners.items():
+            for index, variable in enumerate(keeper.variables):
+                named[f"{owner}/{index:03d}"] = variable.value
+        return named
+
+    def weights_sha256(self) -> str:
+        """Returns the SHA-256 of the state; equal runs have equal hashes."""
+        digest = hashlib.sha256()
+        for name, variable in self.state().items():
+            digest.update(f"{name}{variable.shape}".encode())
+            digest.update(variable.numpy().tobytes())
+        return digest.hexdigest()
+
+    def get_config(self):
+        """Returns every constructor argument, read from the attribute of its name."""
+        arguments: dict[str, Any] = {}
+        for cls in type(self).__mro__[: type(self).__mro__.index(keras.Model)]:
+            for parameter in inspect.signature(cls.__init__).parameters.values():
+                if parameter.kind is not parameter.VAR_KEYWORD:
+                    arguments.setdefault(parameter.name, getattr(self, parameter.name, None))
+        for name in ("self", "players"):
+            arguments.pop(name, None)
+        for player in self.players:
+            arguments[player] = keras.saving.serialize_keras_object(arguments[player])
+        return {**arguments, "name": self.name, "dtype": self.dtype_policy.name}
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuilds the model from `get_config`."""
+        return cls(
+            **{
+                key: keras.saving.deserialize_keras_object(value)
+                if isinstance(value, dict)
+                else value
+                for key, value in config.items()
+            }
+        )
+
+    def get_compile_config(self):
+        """Returns what `compile` was given."""
+        optimizers = {
+            name: keras.saving.serialize_keras_object(getattr(self, name))
+            for name in self.optimizes
+        }
+        return {"jit_compile": self.jit_compile, **optimizers}
+
+    def compile_from_config(self, config):
+        """Compiles again from `get_compile_config`."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    # Inner workings.
+
+    def _variables_of(self, name):
+        return [
+            v for player in self.optimizes[name] for v in getattr(self, player).trainable_variables
+        ]
+
+    def _is_float16(self):
+        networks = [getattr(self, player) for player in self.players]
+        return any(layer.compute_dtype == "float16" for net in networks for layer in net.layers)
+
+    def _prepare_layers(self, name):
+        """Advances the power iterations of the players that move, and seeds layers that draw."""
+        for player in self.optimizes[name]:
+            for layer in getattr(self, player)._flatten_layers():
+                if isinstance(layer, layers.SpectralNormalization):
+                    layer.advance()
+        drawing = [
+            generator
+            for player in self.players
+            for layer in getattr(self, player)._flatten_layers()
+            for generator in layer._seed_generators
+        ]
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        for index, generator in enumerate(drawing):
+            part = self.part * len(drawing) + index
+            key = randomness.key(self.seed, self.step, f"layers/{name}", part)
+            generator.state.assign(tf.cast(key + replica, generator.state.dtype))
+
+    def _watch_norms(self, name, gradients):
+        optimizer = getattr(self, name)
+        scaled = isinstance(optimizer, _LossScale)
+        scale = 1.0 / optimizer.dynamic_scale if scaled else 1.0
+        for player in self.optimizes[name]:
+            count = len(getattr(self, player).trainable_variables)
+            norm = tf.linalg.global_norm(gradients[:count]) * scale
+            gradients = gradients[count:]
+            if scaled:  # an overflow makes the optimiser skip the step and lower the scale
+                norm = tf.where(tf.math.is_finite(norm), norm, 0.0)
+            self.watched[f"grad_norm/{player}"] = norm
+
+    def _move_average(self):
+        if self.average is None:
+            return
+        step = tf.cast(self.step, tf.float32)
+        decay = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
+        network = getattr(self, self.generates)
+        for mean, variable in zip(self.average.variables, network.variables, strict=True):
+            if variable.dtype == "float32":  # the others are states of generators
+                mean.assign_sub((1.0 - decay) * (mean - variable))

@@ -1,0 +1,561 @@
+"""What happens beside the steps of a run: progress, logs, pictures, checkpoints, and stopping.
+
+Each is a small Keras callback, for `fit(callbacks=...)` in a notebook too. They count steps in
+Python, from the model's own step at the start, and look at nothing but the logs in between.
+"""
+
+import json
+import math
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfgans import images
+from tfgans.errors import TrainingError
+
+BAR_SECONDS = 0.2
+LINE_SECONDS = 10.0
+SAMPLES = 64
+SAMPLE_SEED = 0
+ANIMATION = "training.gif"
+
+
+@contextmanager
+def running(callbacks: Iterable[keras.callbacks.Callback]) -> Iterator[list]:
+    """Closes the callbacks whatever ends `fit`: Keras tells them of a good end only.
+
+    Example: `with running(made) as made: model.fit(dataset, callbacks=made, verbose=0)`.
+    """
+    callbacks = list(callbacks)
+    with ExitStack() as stack:
+        for callback in callbacks:
+            stack.callback(getattr(callback, "close", lambda: None))
+        yield callbacks
+
+
+def run_callbacks(
+    run_dir: str | Path,
+    manager: tf.train.CheckpointManager,
+    *,
+    steps: int,
+    images_per_step: int,
+    log_every: int,
+    sample_every: int,
+    checkpoint_every: int,
+    start_step: int = 0,
+    seconds: float = 0.0,
+    options: Mapping[str, Any] | None = None,
+    stream: TextIO | None = None,
+) -> list[keras.callbacks.Callback]:
+    """Returns all callbacks of a run folder, in the order in which they must be called.
+
+    Args:
+        run_dir: Gets `metrics.jsonl`, `samples/` and `tensorboard/`.
+        manager: Saves the checkpoints.
+        steps: Step at which the run ends.
+        images_per_step: Real images that a step takes, for the images/s.
+        log_every: Steps between two rows of the log.
+        sample_every: Steps between two sample grids.
+        checkpoint_every: Steps between two checkpoints.
+        start_step: Step that was restored; later ones are dropped from TensorBoard.
+        seconds: Time that the run took up to `start_step`.
+        options: What TensorBoard shows as the run's options.
+        stream: Where progress goes; by default stderr.
+    """
+    run_dir, checkpoints = Path(run_dir), Checkpoints(manager)
+    events = Events(run_dir / "tensorboard", start_step)
+    log = run_dir / "metrics.jsonl"
+    return [
+        NonFinite(checkpoints),  # first: nothing is saved of a broken step
+        Progress(steps, images_per_step, stream=stream),
+        MetricsLog(log, log_every, events, checkpoints, seconds=seconds, options=options),
+        SampleGrid(run_dir / "samples", sample_every, events, checkpoints),
+        Checkpointer(checkpoints, checkpoint_every),
+        Interrupt(checkpoints),  # last: a step that is cut short is a whole step
+    ]
+
+
+class Checkpoints:
+    """Saves checkpoints by step, and says in the words of a `TrainingError` what goes wrong.
+
+    Args:
+        manager: Of the checkpoints; None where a notebook keeps none.
+    """
+
+    def __init__(self, manager: tf.train.CheckpointManager | None = None):
+        self.manager = manager
+
+    @property
+    def last_step(self) -> int | None:
+        """Step of the newest checkpoint."""
+        newest = self.manager.latest_checkpoint if self.manager else None
+        return int(newest.rpartition("-")[2]) if newest else None
+
+    @property
+    def last_good(self) -> str:
+        """The newest checkpoint in words, to end an error with."""
+        if self.last_step is None:
+            return "no checkpoint was written yet"
+        return f"last good checkpoint: step {self.last_step}, {self.manager.latest_checkpoint}"
+
+    def save(self, step: int) -> None:
+        """Saves the state after `step`, once; a fault leaves the earlier checkpoints whole.
+
+        Raises:
+            TrainingError: If it cannot be written, as on a full disk.
+        """
+        if self.manager is None or self.last_step == step:
+            return
+        try:
+            with self.writing("the checkpoint", step):
+                self.manager.save(checkpoint_number=step)
+        except TrainingError:
+            self._remove_remains(step)
+            raise
+
+    @contextmanager
+    def writing(self, what: str, step: int) -> Iterator[None]:
+        """Turns a failure to write `what` into a `TrainingError` that names step and checkpoint."""
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            reason = getattr(error, "strerror", None) or getattr(error, "message", str(error))
+            reason = reason.strip().splitlines()[0].rpartition("; ")[2]
+            raise TrainingError(
+                f"step {step}: cannot write {what}: {reason}; {self.last_good}"
+            ) from error
+
+    def _remove_remains(self, step: int) -> None:
+        directory = Path(self.manager.directory)
+        for path in directory.glob(f"*-{step}_temp"):
+            shutil.rmtree(path, ignore_errors=True)
+        if self.last_step != step:
+            for path in directory.glob(f"*-{step}.*"):
+                path.unlink(missing_ok=True)
+
+
+class Events:
+    """Writes a TensorBoard event file; the steps after a restored one are dropped.
+
+    `tf.summary` has no `purge_step`: the `SessionLog` that tells TensorBoard to forget what comes
+    after is written here by hand, and then the rest may as well be, in one file.
+
+    Args:
+        directory: Folder of the event files; each start of a run adds one.
+        start_step: Step that was restored, 0 for a new run.
+    """
+
+    def __init__(self, directory: str | Path, start_step: int = 0):
+        self.directory, self.start_step = Path(directory), start_step
+        self._writer: tf.io.TFRecordWriter | None = None
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds numbers by tag."""
+        value = tf.compat.v1.Summary.Value
+        self._add(step, [value(tag=tag, simple_value=number) for tag, number in values.items()])
+
+    def image(self, step: int, tag: str, picture: np.ndarray, png: bytes) -> None:
+        """Adds a uint8 `(height, width, channels)` picture, given as PNG too."""
+        height, width, channels = picture.shape
+        image = tf.compat.v1.Summary.Image(
+            height=height, width=width, colorspace=channels, encoded_image_string=png
+        )
+        self._add(step, [tf.compat.v1.Summary.Value(tag=tag, image=image)])
+
+    def text(self, step: int, tag: str, markdown: str) -> None:
+        """Adds a text that TensorBoard renders as Markdown."""
+        metadata = tf.compat.v1.SummaryMetadata()
+        metadata.plugin_data.plugin_name = "text"
+        tensor = tf.make_tensor_proto(markdown, dtype=tf.string)
+        self._add(step, [tf.compat.v1.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)])
+
+    def close(self) -> None:
+        """Closes the file; whatever is added later opens another one."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _add(self, step: int, values: list) -> None:
+        if self._writer is None:
+            self._open()
+        self._write(step=step, summary=tf.compat.v1.Summary(value=values))
+        self._writer.flush()
+
+    def _open(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        # TensorBoard reads the files in the order of their names.
+        number = len(list(self.directory.glob("*tfevents*")))
+        name = f"events.out.tfevents.{int(time.time()):010d}.{number:04d}"
+        self._writer = tf.io.TFRecordWriter(str(self.directory / name))
+        self._write(file_version="brain.Event:2")
+        if self.start_step:
+            start = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
+            self._write(step=self.start_step + 1, session_log=start)
+
+    def _write(self, **fields: Any) -> None:
+        event = tf.compat.v1.Event(wall_time=time.time(), **fields)
+        self._writer.write(event.SerializeToString())
+
+
+class StepCallback(keras.callbacks.Callback):
+    """Counts the steps of the run: `self.step` is the number done, resumed ones included."""
+
+    step = 0
+
+    def on_train_begin(self, logs=None):
+        self.step = int(self.model.step)  # the one time that the device is asked
+        self.begin()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        self.after_step(logs or {})
+
+    def on_train_end(self, logs=None):
+        self.finish()
+        self.close()
+
+    def begin(self) -> None:
+        """Called before the first step."""
+
+    def after_step(self, logs: Mapping[str, float]) -> None:
+        """Called after each step with the means of the logs since they were last reset."""
+
+    def finish(self) -> None:
+        """Called after the last step of a run that nothing stopped."""
+
+    def close(self) -> None:
+        """Gives back what `begin` took; may be called more than once."""
+
+
+class NonFinite(StepCallback):
+    """Stops the run at the first step with a log that is not a finite number.
+
+    Args:
+        checkpoints: Names the last good one.
+    """
+
+    def __init__(self, checkpoints: Checkpoints | None = None):
+        super().__init__()
+        self.checkpoints = checkpoints or Checkpoints()
+
+    def after_step(self, logs):
+        for name, value in logs.items():
+            if not math.isfinite(value):
+                last_good = self.checkpoints.last_good
+                raise TrainingError(f"step {self.step}: {name} is {value}; {last_good}")
+
+
+class Progress(StepCallback):
+    """Shows losses, images/s and ETA: as a bar on a terminal, else as a line now and then.
+
+    Args:
+        steps: Step at which the run ends.
+        images_per_step: Real images that a step takes.
+        stream: Where to show it; by default stderr.
+    """
+
+    def __init__(self, steps: int, images_per_step: int, *, stream: TextIO | None = None):
+        super().__init__()
+        self.steps, self.images_per_step = steps, images_per_step
+        self.stream = stream
+        self._bar: tqdm | None = None
+
+    def begin(self):
+        self.stream = self.stream or sys.stderr
+        self._names = tuple(getattr(self.model, "logs", ()))
+        self._first = self._shown = None  # (step, time) of the first step done, of the last shown
+        if self.stream.isatty():
+            self._bar = tqdm(
+                total=self.steps,
+                initial=self.step,
+                file=self.stream,
+                unit="step",
+                mininterval=BAR_SECONDS,
+                dynamic_ncols=True,
+                bar_format="{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} "
+                "[{elapsed}<{remaining}{postfix}]",
+            )
+
+    def after_step(self, logs):
+        now = time.perf_counter()
+        if self._bar is not None:
+            self._bar.update()
+        if self._first is None:  # the first step compiles: rates are measured from its end
+            self._first = self._shown = (self.step, now)
+            self._show(logs, now)
+        elif now - self._shown[1] >= (BAR_SECONDS if self._bar is not None else LINE_SECONDS):
+            self._show(logs, now)
+        self._last_logs = logs
+
+    def finish(self):
+        if self._first is not None and self._shown[0] != self.step:
+            self._show(self._last_logs, time.perf_counter())
+
+    def close(self):
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _show(self, logs, now):
+        losses = [f"{name} {logs[name]:.3g}" for name in self._names or logs if name in logs]
+        steps, seconds = self.step - self._shown[0], now - self._shown[1]
+        rate = f"{steps * self.images_per_step / seconds:.0f} images/s" if steps else "- images/s"
+        self._shown = (self.step, now)
+        if self._bar is not None:
+            self._bar.set_postfix_str(", ".join([rate, *losses]), refresh=False)
+            return
+        share = 100 * self.step // max(1, self.steps)
+        parts = [f"step {self.step}/{self.steps} ({share} %)", *losses, rate, self._eta(now)]
+        print("  ".join(parts), file=self.stream, flush=True)
+
+    def _eta(self, now) -> str:
+        done = self.step - self._first[0]
+        if not done:
+            return "ETA -"
+        left = (self.steps - self.step) * (now - self._first[1]) / done
+        return f"ETA {tqdm.format_interval(left)}"
+
+
+class MetricsLog(StepCallback):
+    """Writes the means of the logs to `metrics.jsonl` and TensorBoard, then begins them anew.
+
+    TensorBoard also gets `learning_rate/<optimizer>`, `steps_per_second` and the options.
+
+    Args:
+        path: File of JSON lines {step, seconds, <log names>}; rows are added.
+        every: Steps between two rows; the last step has one always.
+        events: Of TensorBoard.
+        checkpoints: Names the last good one when the disk is full.
+        seconds: Time that a resumed run took before.
+        options: Shown as a table in TensorBoard.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        every: int,
+        events: Events | None = None,
+        checkpoints: Checkpoints | None = None,
+        *,
+        seconds: float = 0.0,
+        options: Mapping[str, Any] | None = None,
+    ):
+        super().__init__()
+        self.path, self.every, self.events = Path(path), every, events
+        self.checkpoints = checkpoints or Checkpoints()
+        self.seconds, self.options = seconds, options
+
+    def begin(self):
+        self._started = self._written_at = time.perf_counter()
+        self._written = self.step
+        self._logs: Mapping[str, float] = {}
+        if self.events is not None and self.options:
+            with self.checkpoints.writing("the TensorBoard log", self.step):
+                self.events.text(self.step, "options", options_table(self.options))
+
+    def after_step(self, logs):
+        self._logs = logs
+        if self.step % self.every == 0:
+            self._write()
+
+    def finish(self):
+        if self._written != self.step:
+            self._write()
+
+    def close(self):
+        if self.events is not None:
+            self.events.close()
+
+    def _write(self):
+        now = time.perf_counter()
+        seconds = self.seconds + now - self._started
+        numbers = {name: _short(value) for name, value in self._logs.items()}
+        row = {"step": self.step, "seconds": round(seconds, 3), **numbers}
+        with self.checkpoints.writing(self.path.name, self.step):
+            append_line(self.path, json.dumps(row, allow_nan=False))
+        speed = (self.step - self._written) / (now - self._written_at)
+        self._written, self._written_at = self.step, now
+        if self.events is not None:
+            rates = {f"learning_rate/{k}": v for k, v in self._learning_rates().items()}
+            with self.checkpoints.writing("the TensorBoard log", self.step):
+                self.events.scalars(self.step, {**self._logs, **rates, "steps_per_second": speed})
+        self.model.reset_metrics()
+
+    def _learning_rates(self) -> dict[str, float]:
+        names = getattr(self.model, "optimizes", ())
+        return {name: float(getattr(self.model, name).learning_rate) for name in names}
+
+
+class SampleGrid(StepCallback):
+    """Draws the same noise again and again: `step-000500.png`, and all of them as a GIF.
+
+    Args:
+        directory: Folder of the pictures.
+        every: Steps between two grids; the last step has one always.
+        events: Of TensorBoard, which gets the grids as `samples`.
+        checkpoints: Names the last good one when the disk is full.
+        draw: Callable from the model to uint8 pictures `(n, height, width, channels)`; by default
+            64 samples of a fixed seed.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        every: int,
+        events: Events | None = None,
+        checkpoints: Checkpoints | None = None,
+        *,
+        draw: Callable[[Any], np.ndarray] | None = None,
+    ):
+        super().__init__()
+        self.directory, self.every, self.events = Path(directory), every, events
+        self.checkpoints = checkpoints or Checkpoints()
+        self.draw = draw or (lambda model: model.sample(SAMPLES, seed=SAMPLE_SEED))
+
+    def begin(self):
+        self._drawn = self.step
+
+    def after_step(self, logs):
+        if self.step % self.every == 0:
+            self._draw()
+
+    def finish(self):
+        if self._drawn != self.step:
+            self._draw()
+        paths = sorted(self.directory.glob("step-*.png"), key=_step_of)
+        with self.checkpoints.writing(ANIMATION, self.step):
+            done = [path for path in paths if _step_of(path) <= self.step]
+            images.save_animation(done, self.directory / ANIMATION)
+
+    def close(self):
+        if self.events is not None:
+            self.events.close()
+
+    def _draw(self):
+        self._drawn = self.step
+        sheet = images.grid(self.draw(self.model))
+        with self.checkpoints.writing("the sample grid", self.step):
+            path = images.save_png(self.directory / f"step-{self.step:06d}.png", sheet)
+            if self.events is not None:
+                self.events.image(self.step, "samples", sheet, path.read_bytes())
+
+
+class Checkpointer(StepCallback):
+    """Saves a checkpoint now and then, and at the end.
+
+    Args:
+        checkpoints: Where to.
+        every: Steps between two checkpoints.
+    """
+
+    def __init__(self, checkpoints: Checkpoints, every: int):
+        super().__init__()
+        self.checkpoints, self.every = checkpoints, every
+
+    def after_step(self, logs):
+        if self.step % self.every == 0:
+            self.checkpoints.save(self.step)
+
+    def finish(self):
+        self.checkpoints.save(self.step)
+
+
+class Interrupt(StepCallback):
+    """On Ctrl-C or SIGTERM ends the step, saves a checkpoint and raises `KeyboardInterrupt`.
+
+    A second Ctrl-C, a second or more after the first, stops at once and saves nothing.
+
+    Args:
+        checkpoints: Where to save.
+    """
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self, checkpoints: Checkpoints | None = None):
+        super().__init__()
+        self.checkpoints = checkpoints or Checkpoints()
+        self.received: signal.Signals | None = None
+        self._received_at = 0.0
+        self._before: dict[signal.Signals, Any] = {}
+
+    def begin(self):
+        self.received = None
+        if threading.current_thread() is threading.main_thread():  # Python allows no other
+            for number in self.signals:
+                before = signal.signal(number, self._handle)
+                self._before.setdefault(number, signal.SIG_DFL if before is None else before)
+
+    def after_step(self, logs):
+        if self.received is not None:
+            self._stop()
+
+    def finish(self):
+        if self.received is not None:
+            self._stop()
+
+    def close(self):
+        for number, before in self._before.items():
+            signal.signal(number, before)
+        self._before = {}
+
+    def _handle(self, number, frame):
+        # `timeout` and some shells send the same signal twice within a moment: that is one.
+        again = self.received is not None and time.monotonic() - self._received_at > 1.0
+        if again and number == signal.SIGINT:
+            raise KeyboardInterrupt(f"stopped at once in step {self.step + 1}")
+        if self.received is None:
+            self.received, self._received_at = signal.Signals(number), time.monotonic()
+
+    def _stop(self):
+        self.checkpoints.save(self.step)
+        self.close()
+        last_good = self.checkpoints.last_good
+        raise KeyboardInterrupt(f"{self.received.name} at step {self.step}; {last_good}")
+
+
+def options_table(options: Mapping[str, Any]) -> str:
+    """Returns options as a Markdown table, nested ones by dotted names."""
+    rows = [f"| {name} | {value} |" for name, value in _flat(options)]
+    return "\n".join(["| option | value |", "|---|---|", *rows])
+
+
+def _flat(options: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in options.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a file; when that fails half-way the file is cut back to what it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError:
+        if path.exists():
+            os.truncate(path, size)
+        raise
+
+
+def _short(value: float) -> float | None:
+    """Returns a number with the digits that float32 has; JSON has no NaN, hence None."""
+    return float(f"{value:.7g}") if math.isfinite(value) else None
+
+
+def _step_of(path: Path) -> int:
+    return int(path.stem.rpartition("-")[2])

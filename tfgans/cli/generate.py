@@ -1,0 +1,135 @@
+"""`tfgans generate`: pictures from a SavedModel, with plain TensorFlow."""
+
+import contextlib
+import errno
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from tfgans.cli.parsing import positive, whole
+from tfgans.cli.quiet import import_tensorflow
+from tfgans.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+HELP = "Draw pictures from a SavedModel."
+
+OPTIONS = {
+    "what to draw": {
+        "--model": {
+            "metavar": "DIR",
+            "required": True,
+            "help": "folder of the SavedModel, as train exports it; no default",
+        },
+        "--num": {
+            "metavar": "N",
+            "type": whole(1),
+            "default": 64,
+            "help": "number of pictures; default 64",
+        },
+        "--seed": {
+            "metavar": "S",
+            "type": whole(0),
+            "default": 0,
+            "help": "number that decides the pictures; default 0",
+        },
+        "--label": {
+            "metavar": "K",
+            "type": whole(0),
+            "default": None,
+            "help": "class of all pictures, where the model has classes; default drawn by seed",
+        },
+        "--truncation": {
+            "metavar": "T",
+            "type": positive,
+            "default": None,
+            "help": "threshold on |z| of the latents, less is tamer; default none",
+        },
+    },
+    "where to (one of them)": {
+        "--out": {
+            "metavar": "FILE",
+            "type": pathlib.Path,
+            "help": "a grid as .png, or all pictures as .npz under the key images; no default",
+        },
+        "--out_dir": {
+            "metavar": "DIR",
+            "type": pathlib.Path,
+            "help": "folder for 00000.png, 00001.png and so on; no default",
+        },
+    },
+}
+
+
+def run(arguments: dict[str, Any]) -> None:
+    """Draws the pictures and writes them."""
+    if ("out" in arguments) == ("out_dir" in arguments):
+        raise UsageError("say where to, one of --out=grid.png, --out=pictures.npz, --out_dir=DIR")
+    if "out" in arguments:
+        path = arguments["out"]
+        folder, write = path.parent, _writer(path)
+    else:
+        path = arguments["out_dir"]
+        folder, write = path, _write_folder
+    with _errors_of_writing(path):  # known before any work is done
+        folder.mkdir(parents=True, exist_ok=True)
+    pictures = _draw(arguments)
+    with _errors_of_writing(path):
+        write(path, pictures)
+    print(path)
+
+
+def _draw(arguments: dict[str, Any]) -> "np.ndarray":
+    import_tensorflow()
+    from tfgans import export
+
+    model = export.load_saved_model(arguments["model"])
+    wanted = {name: arguments[name] for name in ("seed", "label", "truncation")}
+    return model.sample(arguments["num"], **wanted)
+
+
+def _writer(out: pathlib.Path) -> Callable[[pathlib.Path, "np.ndarray"], None]:
+    """Returns what writes a file named as `out`."""
+    writers = {".png": _write_grid, ".npz": _write_npz}
+    if out.suffix not in writers:
+        raise UsageError(f"--out={out} must end in .png (a grid) or .npz (an array)")
+    if out.is_dir():
+        raise UsageError(f"--out={out} is a folder; --out_dir={out} fills it with pictures")
+    return writers[out.suffix]
+
+
+def _write_grid(path: pathlib.Path, pictures: "np.ndarray") -> None:
+    from tfgans import images
+
+    images.save_png(path, images.grid(pictures))
+
+
+def _write_folder(path: pathlib.Path, pictures: "np.ndarray") -> None:
+    from tfgans import images
+
+    for index, picture in enumerate(pictures):
+        images.save_png(path / f"{index:05d}.png", picture)
+
+
+def _write_npz(path: pathlib.Path, pictures: "np.ndarray") -> None:
+    import numpy as np
+
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(beside, "wb") as file:
+            np.savez_compressed(file, images=pictures)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _errors_of_writing(path: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # a fault, not wrong usage: `main` tells it
+        raise UsageError(f"cannot write {str(path)!r}: {error.strerror}") from error

@@ -1,0 +1,175 @@
+"""`tfgans train`: trains a variant and exports its generator."""
+
+import contextlib
+import json
+import pathlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tfgans import registry, runs
+from tfgans.cli import list as list_
+from tfgans.cli.parsing import image_size, one_of, setting, whole
+from tfgans.cli.quiet import import_tensorflow
+from tfgans.errors import UsageError
+
+if TYPE_CHECKING:
+    from tfgans.training import Result
+
+HELP = "Train a variant on a data set and export its generator."
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+OPTIONS = {
+    "what to train": {
+        "--variant": {
+            "metavar": "NAME",
+            "help": "row of the zoo (see --list), or your own file such as ./my_gan.py; no default",
+        },
+        "--dataset": {
+            "metavar": "DATA",
+            "help": "digits, optdigits, tfds:NAME, a folder of images or a .npz; default digits",
+        },
+        "--data_dir": {
+            "metavar": "DIR",
+            "help": "folder of prepared TFDS data sets; default TFDS' own",
+        },
+        "--image_size": {
+            "metavar": "H[xW]",
+            "type": image_size,
+            "help": "size of the pictures in pixels; default the size that the data has",
+        },
+        "--fit": {
+            "metavar": "HOW",
+            "type": one_of("crop", "resize"),
+            "help": "reach --image_size by crop (scaled, then centred) or resize; default crop",
+        },
+        "--set": {
+            "metavar": "K=V",
+            "dest": "options",
+            "type": setting,
+            "nargs": "+",
+            "action": "extend",
+            "help": "options of the variant (see tfgans list NAME); may be repeated; default none",
+        },
+    },
+    "how": {
+        "--steps": {
+            "metavar": "N",
+            "type": whole(1),
+            "help": "length of the run in generator updates; default the variant's",
+        },
+        "--batch_size": {
+            "metavar": "B",
+            "type": whole(1),
+            "help": "pictures in a batch of each update; default the variant's",
+        },
+        "--seed": {
+            "metavar": "S",
+            "type": whole(0),
+            "help": "number that decides all randomness; default 0",
+        },
+        "--precision": {
+            "metavar": "POLICY",
+            "type": one_of(*PRECISIONS),
+            "help": f"{', '.join(PRECISIONS)}; default float32",
+        },
+        "--jit": {
+            "action": "store_true",
+            "help": "compile the step with XLA, slower on most CPUs; default off",
+        },
+        "--init_from": {
+            "metavar": "DIR",
+            "help": "run folder whose trained weights to start from; default fresh weights",
+        },
+    },
+    "where to": {
+        "--run_dir": {
+            "metavar": "DIR",
+            "help": "folder of this run; default the next numbered one under runs/",
+        },
+        "--export_dir": {
+            "metavar": "DIR",
+            "help": "folder of the SavedModel; default saved_models/NAME",
+        },
+        "--checkpoint_every": {
+            "metavar": "N",
+            "type": whole(1),
+            "help": "generator updates between checkpoints; default 500",
+        },
+        "--resume": {
+            "action": "store_true",
+            "help": "go on with --run_dir, by default the newest run of the variant; default off",
+        },
+    },
+    "what to print": {
+        "--list": {
+            "action": "store_true",
+            "dest": "list",
+            "help": "print every variant and exit; default off",
+        },
+        "--dry_run": {
+            "action": "store_true",
+            "help": "print the resolved options as JSON, write nothing and exit; default off",
+        },
+        "--json": {
+            "action": "store_true",
+            "help": "print the result as one line of JSON; default off",
+        },
+    },
+}
+
+
+def run(arguments: dict[str, Any]) -> None:
+    """Trains by the options given; what was not given takes its default in `tfgans.train`."""
+    as_json = arguments.pop("json", False)
+    if arguments.pop("list", False):
+        list_.run({"json": as_json})
+        return
+    dry_run = arguments.pop("dry_run", False)
+    arguments["variant"] = _variant(arguments)
+    if "options" in arguments:
+        arguments["options"] = dict(arguments["options"])
+    import_tensorflow()
+    from tfgans import training
+
+    with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result alone
+        result = (training.resolve if dry_run else training.train)(**arguments)
+    if dry_run:
+        print(json.dumps(result, indent=None if as_json else 2))
+    else:
+        _report(result, as_json)
+
+
+def _variant(arguments: dict[str, Any]) -> str:
+    """Returns the variant's name, found out before TensorFlow is imported to know it."""
+    name = arguments.get("variant")
+    if name is None and arguments.get("resume") and "run_dir" in arguments:
+        name = runs.read_options(arguments["run_dir"])["variant"]
+    if name is None:
+        raise UsageError("say what to train: --variant=NAME; --list shows every name")
+    if not registry.is_file(name):
+        registry.get(name)
+    return name
+
+
+def _report(result: "Result", as_json: bool) -> None:
+    if as_json:
+        keys = ("run_dir", "export_dir", "steps", "weights_sha256", "metrics")
+        print(json.dumps({key: getattr(result, key) for key in keys}, default=str))
+        return
+    metrics = "  ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
+    rows = {
+        "steps": result.steps,
+        "metrics": metrics,
+        "weights": f"sha256 {result.weights_sha256}",
+        "run": result.run_dir,
+        "export": result.export_dir,
+        "samples": _last_grid(result.run_dir),
+    }
+    for name, value in rows.items():
+        if value:
+            print(f"{name:8} {value}")
+
+
+def _last_grid(run_dir: pathlib.Path) -> pathlib.Path | None:
+    return max(run_dir.glob("samples/step-*.png"), default=None)

@@ -1,0 +1,140 @@
+"""Pictures in, batches out: `load(name, ...) -> (tf.data.Dataset of dict batches, DataSpec)`.
+
+A data set is named `digits`, `optdigits`, `tfds:NAME`, or by the path of a folder of images or of
+an `.npz` file. Importing this package brings in neither NumPy nor TensorFlow.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfgans.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import tensorflow as tf
+
+    from tfgans.data.source import Source
+    from tfgans.variant import DataSpec
+
+NAMES_OFFLINE = ("digits", "optdigits")
+SPLITS = ("train", "test")
+FITS = ("crop", "resize")
+WAYS = f"{', '.join(NAMES_OFFLINE)}, a FOLDER of images, a FILE.npz, or tfds:NAME"
+
+# For nearer guesses only: any image data set of tensorflow-datasets will do.
+_WELL_KNOWN = ("mnist", "fashion_mnist", "kmnist", "cifar10", "cifar100", "svhn_cropped", "celeb_a")
+
+
+def load(
+    name: str,
+    *,
+    split: str = "train",
+    batch_size: int = 64,
+    batches_per_step: int = 1,
+    seed: int = 0,
+    start_step: int = 0,
+    data_dir: str | os.PathLike | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    fit: str = "crop",
+    report: "Callable[[Source], None] | None" = None,
+) -> "tuple[tf.data.Dataset, DataSpec]":
+    """Opens a data set and returns its batches.
+
+    Element k is a pure function of the data, `seed` and `start_step + k`: nothing is drawn before
+    it, so a run resumed at step s loads with `start_step=s` and sees what it would have seen.
+
+    Args:
+        name: `digits`, `optdigits`, `tfds:NAME`, or the path of a folder or of an `.npz` file.
+        split: `"train"` (endless, shuffled anew in each epoch) or `"test"` (one pass, in order).
+        batch_size: Pictures in a batch.
+        batches_per_step: Batches in an element; part i of n is the rows `i::n`.
+        seed: Seed of the order. It does not change which pictures are held out for the test.
+        start_step: Elements to leave out at the beginning.
+        data_dir: Where TFDS keeps its data sets; for `tfds:NAME` only.
+        image_size: Side, or `(height, width)`, that pictures are brought to; by default their own.
+        fit: `"crop"` scales the short side and cuts the middle out, `"resize"` stretches.
+        report: Called with the opened `Source`, for its `bad_files` and `licence`.
+
+    Returns:
+        The data set of `{"image": float32 NHWC in [-1, 1], "label": int32 (n,) where known}`, with
+        `batch_size * batches_per_step` rows in an element, and what networks must know of it.
+
+    Raises:
+        UsageError: If there is no such data, it cannot be read, or it is smaller than a batch.
+    """
+    from tfgans.data import pipeline
+
+    for key, value, least in (
+        ("batch_size", batch_size, 1),
+        ("batches_per_step", batches_per_step, 1),
+        ("start_step", start_step, 0),
+    ):
+        if value < least:
+            raise UsageError(f"{key}={value!r} must be >= {least}")
+    source = open_source(name, split=split, data_dir=data_dir, image_size=image_size, fit=fit)
+    if report is not None:
+        report(source)
+    if split == "test":
+        return pipeline.in_order(source, batch_size * batches_per_step, start_step), source.spec
+    if batch_size > source.size:
+        raise UsageError(
+            f"batch_size={batch_size} is more than the {source.size} training pictures of {name!r}"
+        )
+    dataset = pipeline.shuffled(source, batch_size * batches_per_step, seed, start_step)
+    return dataset, source.spec
+
+
+def open_source(
+    name: str,
+    *,
+    split: str = "train",
+    data_dir: str | os.PathLike | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    fit: str = "crop",
+) -> "Source":
+    """Opens one split of a data set as arrays; the arguments are those of `load`."""
+    name = os.fspath(name)
+    if split not in SPLITS:
+        raise UsageError(f"split={split!r} must be 'train' or 'test'")
+    if fit not in FITS:
+        raise UsageError(f"fit={fit!r} must be 'crop' or 'resize'")
+    if data_dir is not None and not name.startswith("tfds:"):
+        raise UsageError(f"data_dir={os.fspath(data_dir)!r} is for tfds:NAME, not for {name!r}")
+    size = _checked_size(image_size)
+    if name in NAMES_OFFLINE:
+        from tfgans.data import digits
+
+        return digits.open_digits(name, split, size, fit)
+    if name.startswith("tfds:"):
+        from tfgans.data import tfds
+
+        return tfds.open_tfds(name, split, size, fit, data_dir)
+    if name.endswith(".npz"):
+        from tfgans.data import arrays
+
+        return arrays.open_npz(name, split, size, fit)
+    if Path(name).is_dir():
+        from tfgans.data import folder
+
+        return folder.open_folder(name, split, size, fit)
+    raise UsageError(_unknown(name))
+
+
+def _unknown(name: str) -> str:
+    if Path(name).exists():
+        return f"dataset {name!r} is a file, neither a folder of images nor an .npz file"
+    if os.sep in name:
+        return f"dataset {name!r}: there is no such folder"
+    near = did_you_mean(name, [*NAMES_OFFLINE, *(f"tfds:{known}" for known in _WELL_KNOWN)])
+    return f"unknown data set {name!r}{near or '.'} There are: {WAYS}"
+
+
+def _checked_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    if image_size is None:
+        return None
+    both = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(both) != 2 or not all(isinstance(side, int) and 1 <= side <= 8192 for side in both):
+        raise UsageError(f"image_size={image_size!r} must be 1 to 8192, or (height, width) of such")
+    return both

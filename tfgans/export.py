@@ -1,0 +1,312 @@
+"""SavedModels and their cards: written from a model in memory, and drawn from without `tfgans`.
+
+What is written is a bare `tf.Module` with one function a signature and the weights these read,
+each once: Keras' own export stores every variable twice.
+"""
+
+import ctypes
+import functools
+import inspect
+import json
+import math
+import operator
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans.errors import TrainingError, UsageError
+
+CARD = "card.json"
+PROTO = "saved_model.pb"
+
+# A signature wants every argument; the methods of the loaded module leave these to be omitted.
+DEFAULTS = {"seed": 0, "truncation": math.inf}
+# A function that returns a bare tensor returns an image, unless its name says otherwise.
+OUTPUTS = {"encode": "latent", "log_prob": "log_prob"}
+TRUNCATION = "threshold on |z|: entries above it are drawn again, never clipped"
+
+
+def export(model, directory: str | Path, card: Mapping[str, Any]) -> Path:
+    """Writes a SavedModel of `model` with its card, and puts it in place in one move.
+
+    Each entry of `model.signatures()` becomes a signature and a method of that name; both return
+    a dict of tensors: `tf.saved_model.load(directory).sample(n=16, seed=0)["image"]`. The folder
+    holds no code and no class of `tfgans`. Until all is written the old folder stays as it was.
+
+    Args:
+        model: A `GenerativeModel`, or whatever has its `signatures()`, `state()`, `variables`.
+        directory: Folder to make or replace; one that holds other things than an export is kept.
+        card: What `card.json` says; shapes, signatures and the number of classes are added to it.
+
+    Returns:
+        The folder written.
+
+    Raises:
+        UsageError: If `directory` is a file, or a folder with other content than an export.
+        TrainingError: If the folder cannot be written; the old one is kept.
+    """
+    target = check_directory(directory)
+    with _writing(target) as partial:
+        module, functions = _module(model)
+        tf.saved_model.save(module, str(partial), signatures=functions)
+        text = json.dumps(_full_card(model, functions, card), indent=2, allow_nan=False)
+        (partial / CARD).write_text(text + "\n", encoding="utf-8")
+    return target
+
+
+def check_directory(directory: str | Path) -> Path:
+    """Returns the folder to export to, or refuses it: ask before the training, not after.
+
+    Raises:
+        UsageError: If `directory` is a file, or a folder with other content than an export.
+    """
+    path = Path(directory).resolve()
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"cannot export to {str(directory)!r}: it is a file, give a folder")
+    if path.is_dir() and any(path.iterdir()) and not (path / CARD).is_file():
+        raise UsageError(
+            f"will not replace {str(directory)!r}: it holds files but no {CARD}, so it is not an "
+            "export; give a new or empty folder"
+        )
+    return path
+
+
+def load_saved_model(path: str | Path) -> "SavedGenerator":
+    """Loads an exported folder with TensorFlow alone; no Keras is imported.
+
+    Raises:
+        UsageError: If `path` is not a SavedModel, or cannot be read.
+    """
+    if not (Path(path) / PROTO).is_file():
+        raise UsageError(f"{str(path)!r} is not a SavedModel: it has no {PROTO}")
+    try:
+        module = tf.saved_model.load(str(path))
+        card_path = Path(path) / CARD
+        card = json.loads(card_path.read_text(encoding="utf-8")) if card_path.is_file() else {}
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        raise UsageError(f"cannot read the SavedModel {str(path)!r}: {one_line(error)}") from error
+    return SavedGenerator(module, card)
+
+
+class SavedGenerator:
+    """A loaded SavedModel that draws pictures.
+
+    Args:
+        module: What `tf.saved_model.load` returned.
+        card: What its `card.json` says, or an empty dict.
+
+    Attributes:
+        card: As given.
+        module: As given; its methods take tensors and return dicts of tensors.
+        signatures: The functions by name, all arguments required.
+    """
+
+    def __init__(self, module, card: Mapping[str, Any]):
+        self.module, self.card, self.signatures = module, dict(card), module.signatures
+        self._inputs = {}
+        if "sample" in self.signatures:
+            self._inputs = self.signatures["sample"].structured_input_signature[1]
+
+    def sample(self, n, seed=0, label=None, truncation=None) -> np.ndarray:
+        """Draws pictures; the same seed gives the same pictures.
+
+        Args:
+            n: Number of pictures, at least 1.
+            seed: An int of 32 bits.
+            label: Class of all pictures, or one for each; for a model with classes only.
+            truncation: Above 0; smaller gives more typical pictures. None: as in training.
+
+        Returns:
+            uint8 array of shape `(n, height, width, channels)`.
+
+        Raises:
+            UsageError: If the model cannot do what is asked, or a number is out of range.
+        """
+        if not self._inputs:
+            has = ", ".join(sorted(self.signatures)) or "none"
+            raise UsageError(
+                f"this SavedModel has no signature 'sample' to draw from; it has {has}"
+            )
+        arguments = {"n": _int32("n", n, at_least=1), "seed": _int32("seed", seed)}
+        if label is not None:
+            arguments["label"] = self._label(label, n)
+        if truncation is not None:
+            arguments["truncation"] = self._truncation(truncation)
+        return self.module.sample(**arguments)["image"].numpy()
+
+    def _label(self, label, n) -> tf.Tensor:
+        if "label" not in self._inputs:
+            raise UsageError(f"label={label!r}: this model makes pictures without labels")
+        labels, num_classes = np.asarray(label), self.card.get("num_classes") or 2**31
+        if labels.dtype.kind not in "iu" or labels.shape not in ((), (n,)):
+            raise UsageError(f"label={label!r} must be one int, or {n} of them")
+        if labels.min() < 0 or labels.max() >= num_classes:
+            raise UsageError(f"label={label!r} must lie between 0 and {num_classes - 1}")
+        return tf.constant(labels, tf.int32)
+
+    def _truncation(self, truncation) -> tf.Tensor:
+        if "truncation" not in self._inputs:
+            raise UsageError(f"truncation={truncation!r}: this model's latents are not truncated")
+        if not truncation > 0:
+            raise UsageError(f"truncation={truncation!r} must be > 0")
+        return tf.constant(truncation, tf.float32)
+
+
+def one_line(error: BaseException) -> str:
+    """Returns the first line of what an error says, without TensorFlow's op names before it."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    lines = [line for line in text.split("\n") if line.strip()]
+    return lines[0].split("}} ")[-1] if lines else type(error).__name__
+
+
+def _int32(name: str, value, at_least: int = -(2**31)) -> tf.Tensor:
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise UsageError(f"{name}={value!r} must be an int") from error
+    if not at_least <= number < 2**31:
+        raise UsageError(f"{name}={value!r} must lie between {at_least} and {2**31 - 1}")
+    return tf.constant(number, tf.int32)
+
+
+# The module.
+
+
+def _module(model) -> tuple[tf.Module, dict[str, Callable]]:
+    """Returns a module with a copy of the weights in use, and its functions by name.
+
+    The copies have names of their own, since Keras counts its layers' names up through a process
+    (`dense_1`, `dense_2`) and the checkpoint holds the names: with these, equal models give equal
+    files. The first trace shows which weights a function reads, the second one reads the copies.
+    """
+    variables = {id(variable.value.handle): variable for variable in model.variables}
+    names = {id(value.handle): name for name, value in model.state().items()}
+    copies: dict[int, tf.Variable] = {}
+    functions = {}
+    for name, (function, specs) in model.signatures().items():
+        first = tf.function(function, input_signature=specs, autograph=False)
+        captured = {id(tensor) for tensor in first.get_concrete_function().captured_inputs}
+        used = [key for key in names if key in captured]  # the order of `state`, always the same
+        for key in used:
+            if key not in copies:
+                copies[key] = tf.Variable(variables[key].value, trainable=False, name=names[key])
+        weights = [(variables[key], copies[key]) for key in used]
+        face = _with_weights(function, weights, OUTPUTS.get(name, "image"))
+        functions[name] = tf.function(face, input_signature=specs, autograph=False)
+    module = tf.Module()
+    module.weights = [copies[key] for key in names if key in copies]
+    for name, function in functions.items():
+        setattr(module, name, function)
+    return module, functions
+
+
+def _with_weights(function: Callable, weights: list, output: str) -> Callable:
+    """Returns `function` reading other weights, returning a dict, and with default arguments."""
+    import keras  # not at the top: drawing from a SavedModel needs none
+
+    signature = inspect.signature(function)
+    parameters = [
+        parameter.replace(default=DEFAULTS[name])
+        if name in DEFAULTS and parameter.default is parameter.empty
+        else parameter
+        for name, parameter in signature.parameters.items()
+    ]
+
+    @functools.wraps(function)
+    def face(*args, **kwargs):
+        with keras.StatelessScope(state_mapping=weights):
+            result = function(*args, **kwargs)
+        return result if isinstance(result, dict) else {output: result}
+
+    face.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return face
+
+
+# The card.
+
+
+def _full_card(model, functions: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, Any]:
+    signatures = {}
+    for name, function in functions.items():
+        concrete = function.get_concrete_function()
+        inputs = {spec.name: _shape_text(spec) for spec in function.input_signature}
+        outputs = concrete.structured_outputs.items()
+        signatures[name] = {
+            "inputs": inputs,
+            "outputs": {key: _shape_text(tensor) for key, tensor in outputs},
+        }
+    facts: dict[str, Any] = {
+        "image_shape": list(model.image_shape),
+        "num_classes": getattr(model, "num_classes", 0),
+        "signatures": signatures,
+    }
+    if "truncation" in signatures.get("sample", {}).get("inputs", {}):
+        facts["truncation"] = TRUNCATION
+    return _plain({**facts, **card})
+
+
+def _shape_text(spec) -> str:
+    """Returns such as `float32 (?, 64)`."""
+    if spec.shape.rank is None:
+        return f"{spec.dtype.name} of any shape"
+    sides = ", ".join("?" if side is None else str(side) for side in spec.shape)
+    return f"{spec.dtype.name} ({sides}{',' if spec.shape.rank == 1 else ''})"
+
+
+def _plain(value: Any) -> Any:
+    """Returns what JSON can say: NumPy numbers as numbers, non-finite ones as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+# The folder.
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[Path]:
+    """Gives a hidden folder beside `target` to write in, and then moves it to `target`."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        _replace(partial, target)
+    except (OSError, tf.errors.OpError) as error:
+        raise TrainingError(
+            f"cannot write the export {str(target)!r}: {one_line(error)}"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _replace(new: Path, target: Path) -> None:
+    """Moves the folder `new` to `target`; what stood there is left at `new`, to be removed."""
+    if not target.exists():
+        new.rename(target)
+    elif not _exchange(new, target):
+        old = new.with_suffix(".old")
+        target.rename(old)
+        new.rename(target)
+        old.rename(new)
+
+
+def _exchange(new: Path, target: Path) -> bool:
+    """Swaps two folders in one move, as Linux can: a crash leaves the one or the other."""
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    if renameat2 is None:
+        return False
+    at_cwd, rename_exchange = -100, 2
+    return renameat2(at_cwd, os.fsencode(new), at_cwd, os.fsencode(target), rename_exchange) == 0

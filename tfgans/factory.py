@@ -1,0 +1,111 @@
+"""From a name to a compiled model, and from a path back to one."""
+
+import importlib
+import pathlib
+
+import keras
+
+from tfgans import checkpoints, export, registry, runs
+from tfgans.errors import UsageError
+from tfgans.variant import DataSpec, Variant, routed
+
+_SCHEDULES = {
+    "linear": lambda rate, updates: keras.optimizers.schedules.PolynomialDecay(rate, updates, 0.0),
+    "cosine": keras.optimizers.schedules.CosineDecay,
+}
+
+
+def create(
+    variant: str | Variant,
+    data: DataSpec,
+    *,
+    seed: int = 0,
+    steps: int | None = None,
+    jit: bool = False,
+    **options,
+) -> keras.Model:
+    """Returns a compiled Keras model of the zoo, whose own `fit` trains it.
+
+    Args:
+        variant: A name of the registry, the path of a user's own Python file, or a row.
+        data: What the pictures look like, as `tfgans.data.load` returns it.
+        seed: Seed of the weights and of all random numbers of training; sets Keras' global seed.
+        steps: Generator steps of the run, for learning-rate schedules; the row's by default.
+        jit: Whether XLA compiles the step.
+        **options: Values in place of the row's, by dotted key: `**{"generator.width": 32}`.
+
+    Returns:
+        A `tfgans.base.GenerativeModel`.
+
+    Raises:
+        UsageError: On an unknown name, option or value, or data that does not fit.
+    """
+    row = registry.load(variant) if isinstance(variant, str) else variant
+    table = row.resolve(options)
+    keras.utils.set_random_seed(seed)
+    networks = {
+        player: builder(data, **routed(table, player)) for player, builder in row.networks.items()
+    }
+    model = row.model(**networks, seed=seed, **routed(table, ""))
+    model.compile(
+        jit_compile=jit,
+        **{
+            name: _optimizer(cls, routed(table, name), steps or row.steps, model.updates_per_step(name))
+            for name, cls in row.optimizers.items()
+        },
+    )
+    return model
+
+
+def load(path):
+    """Reads a `.keras` file, a run folder or a SavedModel; all of them have `.sample(n, ...)`.
+
+    Args:
+        path: What `model.save`, a run or an export has written.
+
+    Returns:
+        A compiled model with its optimisers, ready to train on (`.keras`, run folder), or a
+        `tfgans.export.SavedGenerator` (SavedModel).
+
+    Raises:
+        UsageError: If `path` is none of the three.
+    """
+    path = pathlib.Path(path)
+    if path.suffix == ".keras" and path.is_file():
+        for entry in registry.list_variants():  # registers the classes that the file names
+            importlib.import_module(f"tfgans.models.{entry.module}")
+        return keras.models.load_model(path)
+    if (path / "saved_model.pb").is_file():
+        return export.load_saved_model(path)
+    if (path / "options.json").is_file():
+        return _load_run(path)
+    raise UsageError(f"{str(path)!r} is no .keras file, no run folder and no SavedModel")
+
+
+def _load_run(path):
+    stored = runs.read_options(path)
+    data = DataSpec(tuple(stored["image_shape"]), stored["num_classes"])
+    with runs.precision_scope(stored["precision"]):
+        model = create(
+            stored["variant"],
+            data,
+            seed=stored["seed"],
+            steps=stored["steps"],
+            jit=stored["jit"],
+            **stored["options"],
+        )
+    if not checkpoints.restore(checkpoints.manager(model, path)):
+        raise UsageError(f"{str(path)!r} holds no checkpoint yet")
+    return model
+
+
+def _optimizer(cls, options, steps, updates_per_step):
+    options = dict(options)
+    schedule = options.pop("schedule")
+    updates = (options.pop("schedule_steps") or steps) * updates_per_step
+    if schedule != "constant":
+        if schedule not in _SCHEDULES:
+            raise UsageError(f"schedule={schedule!r} must be constant, linear or cosine")
+        rate = options["learning_rate"]
+        options["learning_rate"] = _SCHEDULES[schedule](rate, updates)
+    return cls(**options)

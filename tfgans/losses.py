@@ -1,0 +1,154 @@
+"""Adversarial losses as pairs of pure functions from logits to a float32 scalar.
+
+Every function averages over the batch and is to be minimised. `real_logits` and `fake_logits`
+are the discriminator's outputs before any sigmoid, float32 of shape `(batch, 1)` (any shape
+serves, so a patch discriminator does too). s is the logistic sigmoid, E a mean over the batch.
+"""
+
+import tensorflow as tf
+
+
+def minimax_discriminator(real_logits, fake_logits, *, real_target=1.0):
+    """Cross-entropy of telling real from generated.
+
+        -E[t log s(real) + (1 - t) log(1 - s(real))] - E log(1 - s(fake))
+
+    With the optimal discriminator and a perfect generator its value is log 4.
+
+    Args:
+        real_logits: Discriminator outputs on real images.
+        fake_logits: Discriminator outputs on generated images.
+        real_target: t; below 1 it is one-sided label smoothing (Salimans et al., 2016).
+
+    Returns:
+        Scalar float32.
+
+    Reference:
+        Goodfellow et al., 2014, arXiv:1406.2661, Equation 1.
+    """
+    # -log s(l) = softplus(-l) and -log(1 - s(l)) = softplus(l) lose no digits at large |l|.
+    real = real_target * tf.nn.softplus(-real_logits)
+    smoothed = (1.0 - real_target) * tf.nn.softplus(real_logits)
+    return tf.reduce_mean(real + smoothed) + tf.reduce_mean(tf.nn.softplus(fake_logits))
+
+
+def minimax_generator(fake_logits):
+    """The saturating generator loss, E log(1 - s(fake)).
+
+    Its gradient dies where the discriminator is sure of itself: see `non_saturating_generator`.
+
+    Args:
+        fake_logits: Discriminator outputs on generated images.
+
+    Returns:
+        Scalar float32, never positive.
+
+    Reference:
+        Goodfellow et al., 2014, arXiv:1406.2661, Algorithm 1.
+    """
+    return -tf.reduce_mean(tf.nn.softplus(fake_logits))
+
+
+def non_saturating_discriminator(real_logits, fake_logits, *, real_target=1.0):
+    """The same as `minimax_discriminator`: only the generator's loss differs."""
+    return minimax_discriminator(real_logits, fake_logits, real_target=real_target)
+
+
+def non_saturating_generator(fake_logits):
+    """The generator loss -E log s(fake): same fixed point, strong gradients early on.
+
+    Args:
+        fake_logits: Discriminator outputs on generated images.
+
+    Returns:
+        Scalar float32.
+
+    Reference:
+        Goodfellow et al., 2014, arXiv:1406.2661, Section 3, last paragraph.
+    """
+    return tf.reduce_mean(tf.nn.softplus(-fake_logits))
+
+
+def least_squares_discriminator(real_logits, fake_logits):
+    """1/2 E(real - 1)^2 + 1/2 E fake^2.
+
+    Args:
+        real_logits: Discriminator outputs on real images.
+        fake_logits: Discriminator outputs on generated images.
+
+    Returns:
+        Scalar float32.
+
+    Reference:
+        Mao et al., 2016, arXiv:1611.04076, Equation 9 (a = 0, b = 1).
+    """
+    real = tf.reduce_mean(tf.square(real_logits - 1.0))
+    return 0.5 * (real + tf.reduce_mean(tf.square(fake_logits)))
+
+
+def least_squares_generator(fake_logits):
+    """1/2 E(fake - 1)^2.
+
+    Args:
+        fake_logits: Discriminator outputs on generated images.
+
+    Returns:
+        Scalar float32.
+
+    Reference:
+        Mao et al., 2016, arXiv:1611.04076, Equation 9 (c = 1).
+    """
+    return 0.5 * tf.reduce_mean(tf.square(fake_logits - 1.0))
+
+
+def wasserstein_discriminator(real_logits, fake_logits):
+    """E fake - E real: minus the critic's estimate of the earth mover's distance.
+
+    Args:
+        real_logits: Critic outputs on real images.
+        fake_logits: Critic outputs on generated images.
+
+    Returns:
+        Scalar float32.
+
+    Reference:
+        Arjovsky et al., 2017, arXiv:1701.07875, Equation 2 and Algorithm 1, line 5.
+    """
+    return tf.reduce_mean(fake_logits) - tf.reduce_mean(real_logits)
+
+
+def wasserstein_generator(fake_logits):
+    """-E fake.
+
+    Args:
+        fake_logits: Critic outputs on generated images.
+
+    Returns:
+        Scalar float32.
+
+    Reference:
+        Arjovsky et al., 2017, arXiv:1701.07875, Algorithm 1, line 10.
+    """
+    return -tf.reduce_mean(fake_logits)
+
+
+def hinge_discriminator(real_logits, fake_logits):
+    """E relu(1 - real) + E relu(1 + fake): only what lies within the margin teaches.
+
+    Args:
+        real_logits: Discriminator outputs on real images.
+        fake_logits: Discriminator outputs on generated images.
+
+    Returns:
+        Scalar float32.
+
+    Reference:
+        Lim and Ye, 2017, arXiv:1705.02894, Section 2; Miyato et al., 2018, Equation 16.
+    """
+    real = tf.reduce_mean(tf.nn.relu(1.0 - real_logits))
+    return real + tf.reduce_mean(tf.nn.relu(1.0 + fake_logits))
+
+
+def hinge_generator(fake_logits):
+    """-E fake, the same as `wasserstein_generator`."""
+    return wasserstein_generator(fake_logits)

@@ -1,0 +1,123 @@
+"""Deep convolutional networks of DCGAN, for any size that halves down to 4 to 7 pixels."""
+
+import keras
+
+from tfgans.layers import SpectralNormalization, WeightClip
+from tfgans.networks.sizes import start_and_doublings
+from tfgans.variant import DataSpec
+
+
+def generator(data: DataSpec, *, latent_dim=100, width=0, batch_norm=True, constant_width=False):
+    """Builds a stack of transposed convolutions, each doubling the picture.
+
+    At 64x64x3 and width 64: 512 (4x4) - 256 - 128 - 64 - 3 channels, kernel 4, stride 2, batch
+    normalisation and ReLU inside, tanh at the end. Maps have at most 8 times `width` channels.
+
+    Args:
+        latent_dim: Length of the latent vector.
+        width: Channels of the last hidden map; 0: 64 (the paper's) from 64 pixels up, else 40.
+        batch_norm: Whether to normalise each hidden map; without it the layers have biases.
+        constant_width: Whether all hidden maps have `width` channels, instead of doubling.
+
+    Returns:
+        `keras.Model` from {"latent": `(batch, latent_dim)`} to images in [-1, 1].
+
+    Raises:
+        UsageError: If the picture's sides cannot be halved to such a start.
+
+    Reference:
+        Radford et al., 2015, arXiv:1511.06434, Figure 1.
+    """
+    height, breadth, doublings = start_and_doublings(data)
+    width = width or (64 if min(data.image_shape[:2]) >= 64 else 40)
+    channels = [
+        width * (1 if constant_width else min(8, 2**level)) for level in reversed(range(doublings))
+    ]
+    latent = keras.Input((latent_dim,), name="latent")
+    maps = _project(latent, (height, breadth, channels[0]), use_bias=not batch_norm)
+    for count in [*channels[1:], data.image_shape[-1]]:
+        maps = _activate(maps, "relu", batch_norm)
+        maps = keras.layers.Conv2DTranspose(
+            count, 4, 2, "same", use_bias=not batch_norm, kernel_initializer=_normal()
+        )(maps)
+    image = keras.layers.Activation("tanh", dtype="float32", name="image")(maps)
+    return keras.Model({"latent": latent}, image, name="generator")
+
+
+def discriminator(
+    data: DataSpec, *, width=64, batch_norm=True, spectral_norm=False, weight_clip=0.0
+):
+    """Builds a stack of strided convolutions, each halving the picture.
+
+    At 64x64x3: 64 - 128 - 256 - 512 channels, kernel 4, stride 2, LeakyReLU 0.2, then one number
+    from a convolution over the whole 4x4 map. Batch normalisation after all but the first and
+    the last. Maps have at most 8 times `width` channels.
+
+    Args:
+        width: Channels of the first map.
+        batch_norm: Whether to normalise the inner maps; without it the layers have biases.
+        spectral_norm: Whether every kernel is divided by its largest singular value.
+        weight_clip: Largest absolute value of every weight; 0 leaves them free.
+
+    Returns:
+        `keras.Model` from {"image": `(batch, height, width, channels)`} to logits `(batch, 1)`.
+
+    Raises:
+        UsageError: If the picture's sides cannot be halved so often.
+
+    Reference:
+        Radford et al., 2015, arXiv:1511.06434, Section 3.
+    """
+    height, breadth, doublings = start_and_doublings(data)
+    clip = WeightClip(weight_clip) if weight_clip else None
+    layer_options = {"use_bias": not batch_norm, "spectral_norm": spectral_norm, "clip": clip}
+    image = keras.Input(data.image_shape, name="image")
+    maps = image
+    for level in range(doublings):
+        maps = _convolve(maps, width * min(8, 2**level), 4, 2, "same", **layer_options)
+        maps = _activate(maps, "leaky_relu", batch_norm and level > 0, clip)
+    logits = _convolve(maps, 1, (height, breadth), 1, "valid", **layer_options)
+    logits = keras.layers.Flatten(name="logits")(logits)
+    return keras.Model({"image": image}, logits, name="discriminator")
+
+
+def _normal():
+    return keras.initializers.RandomNormal(0.0, 0.02)
+
+
+def _project(latent, shape, use_bias):
+    """A transposed convolution from 1x1 is a dense layer."""
+    height, breadth, channels = shape
+    dense = keras.layers.Dense(
+        height * breadth * channels, use_bias=use_bias, kernel_initializer=_normal()
+    )
+    return keras.layers.Reshape(shape)(dense(latent))
+
+
+def _activate(maps, activation, batch_norm, clip=None):
+    if batch_norm:
+        maps = keras.layers.BatchNormalization(
+            momentum=0.9,
+            epsilon=1e-5,
+            gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
+            gamma_constraint=clip,
+            beta_constraint=clip,
+        )(maps)
+    slope = {"relu": 0.0, "leaky_relu": 0.2}[activation]
+    return keras.layers.ReLU(negative_slope=slope)(maps)
+
+
+def _convolve(maps, count, kernel, stride, padding, *, use_bias, spectral_norm, clip):
+    convolution = keras.layers.Conv2D(
+        count,
+        kernel,
+        stride,
+        padding,
+        use_bias=use_bias and not spectral_norm,
+        kernel_initializer=_normal(),
+        kernel_constraint=clip,
+        bias_constraint=clip,
+    )
+    if spectral_norm:
+        convolution = SpectralNormalization(convolution, use_bias=use_bias)
+    return convolution(maps)

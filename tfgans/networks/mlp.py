@@ -1,0 +1,93 @@
+"""Multilayer perceptrons: the networks of the first GAN and of the first VAE."""
+
+import math
+
+import keras
+
+from tfgans.layers import WeightClip
+from tfgans.variant import DataSpec
+
+
+def generator(data: DataSpec, *, latent_dim=64, width=256, num_layers=2):
+    """Builds `latent_dim - width - ... - pixels`, ReLU inside and tanh at the end.
+
+    Args:
+        latent_dim: Length of the latent vector.
+        width: Units of each hidden layer.
+        num_layers: Number of hidden layers.
+
+    Returns:
+        `keras.Model` from {"latent": `(batch, latent_dim)`} to images in [-1, 1].
+    """
+    latent = keras.Input((latent_dim,), name="latent")
+    image = _to_image(_hidden(latent, width, num_layers, "relu"), data)
+    image = keras.layers.Activation("tanh", dtype="float32", name="image")(image)
+    return keras.Model({"latent": latent}, image, name="generator")
+
+
+def discriminator(data: DataSpec, *, width=256, num_layers=2, weight_clip=0.0):
+    """Builds `pixels - width - ... - 1` with LeakyReLU 0.2 and a linear output.
+
+    Args:
+        width: Units of each hidden layer.
+        num_layers: Number of hidden layers.
+        weight_clip: Largest absolute value of every weight; 0 leaves them free.
+
+    Returns:
+        `keras.Model` from {"image": `(batch, height, width, channels)`} to logits `(batch, 1)`.
+    """
+    clip = WeightClip(weight_clip) if weight_clip else None
+    constraints = {"kernel_constraint": clip, "bias_constraint": clip}
+    image = keras.Input(data.image_shape, name="image")
+    features = keras.layers.Flatten()(image)
+    for _ in range(num_layers):
+        features = keras.layers.Dense(width, **constraints)(features)
+        features = keras.layers.LeakyReLU(0.2)(features)
+    logits = keras.layers.Dense(1, **constraints, name="logits")(features)
+    return keras.Model({"image": image}, logits, name="discriminator")
+
+
+def encoder(data: DataSpec, *, latent_dim=20, width=500, num_layers=1):
+    """Builds `pixels - width - ... - (mean, log_variance)` with ReLU.
+
+    Args:
+        latent_dim: Length of the latent vector; the decoder's must be the same.
+        width: Units of each hidden layer.
+        num_layers: Number of hidden layers.
+
+    Returns:
+        `keras.Model` from {"image": ...} to {"mean", "log_variance"}, each `(batch, latent_dim)`.
+    """
+    image = keras.Input(data.image_shape, name="image")
+    features = _hidden(keras.layers.Flatten()(image), width, num_layers, "relu")
+    mean = keras.layers.Dense(latent_dim, name="mean")(features)
+    log_variance = keras.layers.Dense(latent_dim, name="log_variance")(features)
+    outputs = {"mean": mean, "log_variance": log_variance}
+    return keras.Model({"image": image}, outputs, name="encoder")
+
+
+def decoder(data: DataSpec, *, latent_dim=20, width=500, num_layers=1):
+    """Builds `latent_dim - width - ... - pixels` with ReLU and a linear output.
+
+    Args:
+        latent_dim: Length of the latent vector.
+        width: Units of each hidden layer.
+        num_layers: Number of hidden layers.
+
+    Returns:
+        `keras.Model` from {"latent": `(batch, latent_dim)`} to pixel logits, shaped as images.
+    """
+    latent = keras.Input((latent_dim,), name="latent")
+    logits = _to_image(_hidden(latent, width, num_layers, "relu"), data)
+    return keras.Model({"latent": latent}, logits, name="decoder")
+
+
+def _hidden(features, width, num_layers, activation):
+    for _ in range(num_layers):
+        features = keras.layers.Dense(width, activation=activation)(features)
+    return features
+
+
+def _to_image(features, data):
+    pixels = keras.layers.Dense(math.prod(data.image_shape))(features)
+    return keras.layers.Reshape(data.image_shape)(pixels)

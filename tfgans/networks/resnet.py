@@ -1,0 +1,114 @@
+"""Residual networks of SN-GAN: pre-activation blocks that double or halve the picture."""
+
+import keras
+
+from tfgans.layers import SpectralNormalization
+from tfgans.networks.sizes import start_and_doublings
+from tfgans.variant import DataSpec
+
+
+def generator(data: DataSpec, *, latent_dim=128, width=256):
+    """Builds one residual block for each doubling, all of one width.
+
+    Args:
+        latent_dim: Length of the latent vector.
+        width: Channels of every map; the paper's is 256 at 32x32.
+
+    Returns:
+        `keras.Model` from {"latent": `(batch, latent_dim)`} to images in [-1, 1].
+
+    Raises:
+        UsageError: If the picture's sides cannot be halved to 4 to 7 pixels.
+
+    Reference:
+        Miyato et al., 2018, arXiv:1802.05957, Appendix B.4, Table 4.
+    """
+    height, breadth, doublings = start_and_doublings(data)
+    latent = keras.Input((latent_dim,), name="latent")
+    maps = keras.layers.Dense(height * breadth * width, kernel_initializer=_glorot())(latent)
+    maps = keras.layers.Reshape((height, breadth, width))(maps)
+    for _ in range(doublings):
+        maps = _up_block(maps, width)
+    maps = _normalised_relu(maps)
+    maps = _convolution(data.image_shape[-1], 3)(maps)
+    image = keras.layers.Activation("tanh", dtype="float32", name="image")(maps)
+    return keras.Model({"latent": latent}, image, name="generator")
+
+
+def discriminator(data: DataSpec, *, width=128, num_flat_blocks=2):
+    """Builds two halving blocks, then flat ones, a global sum and one number; all normalised.
+
+    Args:
+        width: Channels of every map; the paper's is 128 at 32x32.
+        num_flat_blocks: Number of blocks that keep the size.
+
+    Returns:
+        `keras.Model` from {"image": `(batch, height, width, channels)`} to logits `(batch, 1)`.
+
+    Reference:
+        Miyato et al., 2018, arXiv:1802.05957, Appendix B.4, Table 4.
+    """
+    _, _, doublings = start_and_doublings(data)
+    image = keras.Input(data.image_shape, name="image")
+    maps = _first_down_block(image, width)
+    for _ in range(max(1, doublings - 2)):
+        maps = _block(maps, width, downsample=True)
+    for _ in range(num_flat_blocks):
+        maps = _block(maps, width, downsample=False)
+    features = keras.layers.ReLU()(maps)
+    # A mean times the number of pixels: Keras has no layer for a global sum.
+    pixels = features.shape[1] * features.shape[2]
+    features = keras.layers.GlobalAveragePooling2D()(features)
+    features = keras.layers.Rescaling(float(pixels))(features)
+    dense = keras.layers.Dense(1, use_bias=False, kernel_initializer=_glorot())
+    logits = SpectralNormalization(dense, name="logits")(features)
+    return keras.Model({"image": image}, logits, name="discriminator")
+
+
+def _glorot(gain=1.0):
+    return keras.initializers.VarianceScaling(gain**2, "fan_avg", "uniform")
+
+
+def _convolution(count, kernel, gain=1.0):
+    return keras.layers.Conv2D(count, kernel, padding="same", kernel_initializer=_glorot(gain))
+
+
+def _normalised(count, kernel, gain=1.0):
+    convolution = keras.layers.Conv2D(
+        count, kernel, padding="same", use_bias=False, kernel_initializer=_glorot(gain)
+    )
+    return SpectralNormalization(convolution)
+
+
+def _normalised_relu(maps):
+    maps = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(maps)
+    return keras.layers.ReLU()(maps)
+
+
+def _up_block(maps, width):
+    """BN, ReLU, double, 3x3, BN, ReLU, 3x3; the shortcut doubles and has a 1x1."""
+    residual = keras.layers.UpSampling2D()(_normalised_relu(maps))
+    residual = _convolution(width, 3, gain=2**0.5)(residual)
+    residual = _convolution(width, 3, gain=2**0.5)(_normalised_relu(residual))
+    shortcut = _convolution(width, 1)(keras.layers.UpSampling2D()(maps))
+    return keras.layers.Add()([residual, shortcut])
+
+
+def _first_down_block(image, width):
+    """3x3, ReLU, 3x3, halve: no ReLU on raw pixels; the shortcut halves before its 1x1."""
+    residual = _normalised(width, 3, gain=2**0.5)(image)
+    residual = _normalised(width, 3, gain=2**0.5)(keras.layers.ReLU()(residual))
+    residual = keras.layers.AveragePooling2D(2)(residual)
+    shortcut = _normalised(width, 1)(keras.layers.AveragePooling2D(2)(image))
+    return keras.layers.Add()([residual, shortcut])
+
+
+def _block(maps, width, *, downsample):
+    """ReLU, 3x3, ReLU, 3x3, and halved or not; a flat block's shortcut is the identity."""
+    residual = _normalised(width, 3, gain=2**0.5)(keras.layers.ReLU()(maps))
+    residual = _normalised(width, 3, gain=2**0.5)(keras.layers.ReLU()(residual))
+    if not downsample:
+        return keras.layers.Add()([residual, maps])
+    shortcut = _normalised(width, 1)(maps)
+    halve = keras.layers.AveragePooling2D
+    return keras.layers.Add()([halve(2)(residual), halve(2)(shortcut)])

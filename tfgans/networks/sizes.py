@@ -1,0 +1,33 @@
+"""How many doublings lead from a small map to a picture of a given size."""
+
+import math
+
+from tfgans.errors import UsageError
+from tfgans.variant import DataSpec
+
+
+def start_and_doublings(data: DataSpec, *, smallest: int = 4) -> tuple[int, int, int]:
+    """Returns `(height, width, doublings)`: the map that the doublings turn into the picture.
+
+    The short side of the map lies between `smallest` and `2 * smallest - 1`: 64 is 4 pixels
+    doubled four times, 28 is 7 pixels doubled twice.
+
+    Raises:
+        UsageError: If the picture is smaller than `2 * smallest` or cannot be halved so often;
+            names the nearest sizes that can.
+    """
+    height, width, _ = data.image_shape
+    if min(height, width) < 2 * smallest:
+        raise UsageError(
+            f"pictures of {height}x{width} are too small for this network: "
+            f"it needs {2 * smallest}x{2 * smallest} or more; use --image_size={2 * smallest}"
+        )
+    doublings = int(math.log2(min(height, width) / smallest))
+    factor = 2**doublings
+    if height % factor or width % factor:
+        fitting = "x".join(str(max(1, round(side / factor)) * factor) for side in (height, width))
+        raise UsageError(
+            f"this network cannot make pictures of {height}x{width}: both sides must be "
+            f"divisible by {factor}; use --image_size={fitting}"
+        )
+    return height // factor, width // factor, doublings

@@ -1,0 +1,52 @@
+"""Penalties on a critic: `(critic, real, fake)` -> float32 scalar, not yet weighted."""
+
+import tensorflow as tf
+
+
+def gradient_penalty(critic, real, fake, *, target=1.0, noise):
+    """Penalises a critic whose gradient norm strays from `target`.
+
+    The norm is taken at random points on the lines between `real` and `fake`:
+
+        mean((||d critic(mixed) / d mixed||_2 - target)^2)
+
+    Args:
+        critic: Callable from images to float32 logits of shape `(batch, 1)`.
+        real: float32 images of shape `(batch, height, width, channels)`, in [-1, 1].
+        fake: Generated images, same shape and range as `real`.
+        target: Wanted gradient norm; 1 for WGAN-GP, 0 for a zero-centred penalty.
+        noise: float32 of shape `(batch, 1, 1, 1)`, uniform in [0, 1): the mixing weights.
+
+    Returns:
+        Scalar float32, not yet weighted by lambda.
+
+    Raises:
+        ValueError: If `real` and `fake` differ in static shape.
+
+    Reference:
+        Gulrajani et al., 2017, arXiv:1704.00028, Algorithm 1.
+    """
+    if not real.shape.is_compatible_with(fake.shape):
+        raise ValueError(f"real and fake must have one shape, got {real.shape} and {fake.shape}")
+    mixed = noise * real + (1.0 - noise) * fake
+    return tf.reduce_mean(tf.square(gradient_norm(critic, mixed) - target))
+
+
+def gradient_norm(critic, image):
+    """Euclidean norm of the critic's gradient by each image.
+
+    Args:
+        critic: Callable from images to float32 logits of shape `(batch, 1)`.
+        image: float32 images of shape `(batch, height, width, channels)`.
+
+    Returns:
+        float32 `(batch,)`. Where the gradient is exactly 0 so is the derivative of the norm.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        logits = critic(image)
+    gradient = tf.cast(tape.gradient(logits, image), tf.float32)
+    squares = tf.reduce_sum(tf.square(gradient), axis=list(range(1, image.shape.rank)))
+    # The derivative of a root is infinite at 0: take it at 1 there and mask the value out.
+    nonzero = squares > 0.0
+    return tf.where(nonzero, tf.sqrt(tf.where(nonzero, squares, 1.0)), 0.0)

@@ -1,0 +1,45 @@
+"""Stateless random numbers: a pure function of seed, step, stream, part and example.
+
+Training draws every number through `normal` and `uniform`. They draw for the global batch and
+hand each replica its own rows, so that the numbers do not depend on how many replicas share
+the work, nor on what was drawn before: resuming at step n needs no generator state.
+"""
+
+import zlib
+
+import tensorflow as tf
+
+
+def key(seed, step, stream: str, part=0) -> tf.Tensor:
+    """Returns the int32 `(2,)` seed that belongs to a stream at a step.
+
+    Args:
+        seed: Seed of the run, an int or integer tensor.
+        step: Generator step, an int or integer tensor.
+        stream: What the numbers are for, such as `"latent"`.
+        part: Which of several equal draws within one step, such as the critic step.
+    """
+    base = tf.stack([tf.cast(seed, tf.int32), tf.constant(zlib.crc32(stream.encode()) >> 1)])
+    at_step = tf.random.experimental.stateless_fold_in(base, tf.cast(step, tf.int32))
+    return tf.random.experimental.stateless_fold_in(at_step, tf.cast(part, tf.int32))
+
+
+def normal(seed, step, stream: str, shape, part=0) -> tf.Tensor:
+    """Draws float32 standard normals of `shape`; its first axis is this replica's batch."""
+    return _draw(tf.random.stateless_normal, key(seed, step, stream, part), shape)
+
+
+def uniform(seed, step, stream: str, shape, part=0) -> tf.Tensor:
+    """Draws float32 numbers uniform in [0, 1); the first axis is this replica's batch."""
+    return _draw(tf.random.stateless_uniform, key(seed, step, stream, part), shape)
+
+
+def _draw(sampler, seed, shape) -> tf.Tensor:
+    context = tf.distribute.get_replica_context()
+    replicas = context.num_replicas_in_sync if context else 1
+    if replicas == 1:
+        return sampler(shape, seed)
+    batch = shape[0]
+    drawn = sampler((batch * replicas, *shape[1:]), seed)
+    first = context.replica_id_in_sync_group * batch
+    return drawn[first : first + batch]

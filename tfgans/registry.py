@@ -1,0 +1,113 @@
+"""The table of contents of the zoo: one line a variant, read without TensorFlow."""
+
+import dataclasses
+import importlib
+import importlib.util
+import pathlib
+from typing import TYPE_CHECKING
+
+from tfgans.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from tfgans.variant import Variant
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A line of the registry.
+
+    Attributes:
+        name: Name on the command line.
+        module: Module of `tfgans.models` whose `VARIANTS` holds the row.
+        paper: First author, year and arXiv number.
+        family: `adversarial` or `autoencoder`.
+        needs: Batch keys that the data set must provide.
+    """
+
+    name: str
+    module: str
+    paper: str
+    family: str = "adversarial"
+    needs: tuple[str, ...] = ("image",)
+
+
+_ENTRIES = (
+    Entry("gan", "gan", "Goodfellow et al., 2014, arXiv:1406.2661"),
+    Entry("nsgan", "nsgan", "Goodfellow et al., 2014, arXiv:1406.2661"),
+    Entry("dcgan", "nsgan", "Radford et al., 2015, arXiv:1511.06434"),
+    Entry("lsgan", "lsgan", "Mao et al., 2016, arXiv:1611.04076"),
+    Entry("wgan", "wgan", "Arjovsky et al., 2017, arXiv:1701.07875"),
+    Entry("wgan_mlp", "wgan", "Arjovsky et al., 2017, arXiv:1701.07875"),
+    Entry("wgan_no_bn", "wgan", "Arjovsky et al., 2017, arXiv:1701.07875"),
+    Entry("wgan_mlp_generator", "wgan", "Arjovsky et al., 2017, arXiv:1701.07875"),
+    Entry("wgan_gp", "wgan_gp", "Gulrajani et al., 2017, arXiv:1704.00028"),
+    Entry("wgan_gp_paper", "wgan_gp", "Gulrajani et al., 2017, arXiv:1704.00028"),
+    Entry("hinge", "hinge", "Lim and Ye, 2017, arXiv:1705.02894"),
+    Entry("sngan", "sngan", "Miyato et al., 2018, arXiv:1802.05957"),
+    Entry("sngan_resnet", "sngan", "Miyato et al., 2018, arXiv:1802.05957"),
+    Entry("vae", "vae", "Kingma and Welling, 2013, arXiv:1312.6114", family="autoencoder"),
+)
+
+
+def list_variants() -> list[Entry]:
+    """Returns the lines of the registry, in their order."""
+    return list(_ENTRIES)
+
+
+def get(name: str) -> Entry:
+    """Returns the line of `name`.
+
+    Raises:
+        UsageError: If there is none; names those that are near.
+    """
+    for entry in _ENTRIES:
+        if entry.name == name:
+            return entry
+    known = [entry.name for entry in _ENTRIES]
+    raise UsageError(
+        f"unknown variant {name!r}{did_you_mean(name, known)} See `tfgans list` for all "
+        f"{len(known)}, or give a file such as ./my_gan.py"
+    )
+
+
+def is_file(name: str) -> bool:
+    """Whether `name` is a user's own Python file rather than a name of the registry."""
+    return name.endswith(".py")
+
+
+def load(name: str) -> "Variant":
+    """Imports and returns the row called `name`, or the one a user's own `.py` file holds."""
+    if is_file(name):
+        return _load_file(pathlib.Path(name))
+    entry = get(name)
+    module = importlib.import_module(f"tfgans.models.{entry.module}")
+    return next(row for row in module.VARIANTS if row.name == name)
+
+
+def needs(name: str) -> tuple[str, ...]:
+    """Returns the batch keys that `name` wants; an own file says so in `NEEDS`."""
+    if is_file(name):
+        return tuple(getattr(_import_file(pathlib.Path(name)), "NEEDS", ("image",)))
+    return get(name).needs
+
+
+def _load_file(path: pathlib.Path) -> "Variant":
+    rows = getattr(_import_file(path), "VARIANTS", None)
+    if not rows:
+        raise UsageError(f"{path} has no VARIANTS = (Variant(...),), the row to train")
+    if len(rows) > 1:
+        names = ", ".join(row.name for row in rows)
+        raise UsageError(f"{path} holds {len(rows)} rows ({names}); keep one a file")
+    return rows[0]
+
+
+def _import_file(path: pathlib.Path):
+    if not path.is_file():
+        raise UsageError(f"no file {str(path)!r}; --variant takes a name or a Python file")
+    name = f"tfgans_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{str(path)!r} cannot be imported as Python")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
