@@ -36,9 +36,11 @@ $(VENV):
 	touch $@
 
 $(BASE): pyproject.toml | $(VENV)
+	@echo 'Installing into .venv: a few minutes the first time'
 	$(PIP) install -e .
 	touch $@
 
 $(ALL): pyproject.toml | $(VENV)
+	@echo 'Installing into .venv: a few minutes the first time'
 	$(PIP) install -e '.[test,dev]'
 	touch $@ $(BASE)

@@ -61,8 +61,9 @@ class AdversarialModel(GenerativeModel):
         Part i is every n_critic-th row from i on, so that replicas that each hold a slice of the
         rows see, together, the very batches that one replica would.
         """
-        for self.part in range(self.n_critic):
-            yield {name: rows[self.part :: self.n_critic] for name, rows in batch.items()}
+        for part in range(self.n_critic):
+            self.part = part  # the random draws of this part are its own
+            yield {name: rows[part :: self.n_critic] for name, rows in batch.items()}
 
     def discriminator_step(self, batch, loss, *penalties):
         """Moves the discriminator on one batch of real and as many generated images.

@@ -37,7 +37,6 @@ class GenerativeModel(keras.Model):
     optimizes: ClassVar[dict[str, tuple[str, ...]]] = {}  # optimiser -> players it moves
     generates: ClassVar[str] = "generator"  # the player that makes the pictures
     logs: ClassVar[tuple[str, ...]] = ()  # what `train_step` tracks
-    batches_per_step = 1  # batches that one step takes from the pipeline
 
     def __init__(self, players, *, seed=0, ema_decay=0.0, latent_distribution="normal", **kwargs):
         super().__init__(**kwargs)
@@ -71,6 +70,11 @@ class GenerativeModel(keras.Model):
     def all_logs(self) -> tuple[str, ...]:
         """Names of everything that is logged: the scheme's own and each gradient norm."""
         return (*self.logs, *(f"grad_norm/{player}" for player in self.players))
+
+    @property
+    def batches_per_step(self) -> int:
+        """Batches that one step takes from the pipeline."""
+        return 1
 
     @property
     def metrics(self):
@@ -279,12 +283,12 @@ class GenerativeModel(keras.Model):
     def get_config(self):
         """Returns every constructor argument, read from the attribute of its name."""
         arguments: dict[str, Any] = {}
-        for cls in type(self).__mro__[: type(self).__mro__.index(keras.Model)]:
-            for parameter in inspect.signature(cls.__init__).parameters.values():
+        own = type(self).__mro__[: type(self).__mro__.index(keras.Model)]
+        for constructor in (vars(cls)["__init__"] for cls in own if "__init__" in vars(cls)):
+            for parameter in inspect.signature(constructor).parameters.values():
                 if parameter.kind is not parameter.VAR_KEYWORD:
-                    arguments.setdefault(parameter.name, getattr(self, parameter.name, None))
-        for name in ("self", "players"):
-            arguments.pop(name, None)
+                    arguments[parameter.name] = getattr(self, parameter.name, None)
+        del arguments["self"], arguments["players"]
         for player in self.players:
             arguments[player] = keras.saving.serialize_keras_object(arguments[player])
         return {**arguments, "name": self.name, "dtype": self.dtype_policy.name}

@@ -7,7 +7,6 @@ Python, from the model's own step at the start, and look at nothing but the logs
 import json
 import math
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -23,9 +22,12 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfgans import images
+from tfgans.checkpoints import Checkpoints
 from tfgans.errors import TrainingError
+from tfgans.events import Events
 
 BAR_SECONDS = 0.2
+BAR_COLUMNS = 100
 LINE_SECONDS = 10.0
 SAMPLES = 64
 SAMPLE_SEED = 0
@@ -85,128 +87,6 @@ def run_callbacks(
         Checkpointer(checkpoints, checkpoint_every),
         Interrupt(checkpoints),  # last: a step that is cut short is a whole step
     ]
-
-
-class Checkpoints:
-    """Saves checkpoints by step, and says in the words of a `TrainingError` what goes wrong.
-
-    Args:
-        manager: Of the checkpoints; None where a notebook keeps none.
-    """
-
-    def __init__(self, manager: tf.train.CheckpointManager | None = None):
-        self.manager = manager
-
-    @property
-    def last_step(self) -> int | None:
-        """Step of the newest checkpoint."""
-        newest = self.manager.latest_checkpoint if self.manager else None
-        return int(newest.rpartition("-")[2]) if newest else None
-
-    @property
-    def last_good(self) -> str:
-        """The newest checkpoint in words, to end an error with."""
-        if self.last_step is None:
-            return "no checkpoint was written yet"
-        return f"last good checkpoint: step {self.last_step}, {self.manager.latest_checkpoint}"
-
-    def save(self, step: int) -> None:
-        """Saves the state after `step`, once; a fault leaves the earlier checkpoints whole.
-
-        Raises:
-            TrainingError: If it cannot be written, as on a full disk.
-        """
-        if self.manager is None or self.last_step == step:
-            return
-        try:
-            with self.writing("the checkpoint", step):
-                self.manager.save(checkpoint_number=step)
-        except TrainingError:
-            self._remove_remains(step)
-            raise
-
-    @contextmanager
-    def writing(self, what: str, step: int) -> Iterator[None]:
-        """Turns a failure to write `what` into a `TrainingError` that names step and checkpoint."""
-        try:
-            yield
-        except (OSError, tf.errors.OpError) as error:
-            reason = getattr(error, "strerror", None) or getattr(error, "message", str(error))
-            reason = reason.strip().splitlines()[0].rpartition("; ")[2]
-            raise TrainingError(
-                f"step {step}: cannot write {what}: {reason}; {self.last_good}"
-            ) from error
-
-    def _remove_remains(self, step: int) -> None:
-        directory = Path(self.manager.directory)
-        for path in directory.glob(f"*-{step}_temp"):
-            shutil.rmtree(path, ignore_errors=True)
-        if self.last_step != step:
-            for path in directory.glob(f"*-{step}.*"):
-                path.unlink(missing_ok=True)
-
-
-class Events:
-    """Writes a TensorBoard event file; the steps after a restored one are dropped.
-
-    `tf.summary` has no `purge_step`: the `SessionLog` that tells TensorBoard to forget what comes
-    after is written here by hand, and then the rest may as well be, in one file.
-
-    Args:
-        directory: Folder of the event files; each start of a run adds one.
-        start_step: Step that was restored, 0 for a new run.
-    """
-
-    def __init__(self, directory: str | Path, start_step: int = 0):
-        self.directory, self.start_step = Path(directory), start_step
-        self._writer: tf.io.TFRecordWriter | None = None
-
-    def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds numbers by tag."""
-        value = tf.compat.v1.Summary.Value
-        self._add(step, [value(tag=tag, simple_value=number) for tag, number in values.items()])
-
-    def image(self, step: int, tag: str, picture: np.ndarray, png: bytes) -> None:
-        """Adds a uint8 `(height, width, channels)` picture, given as PNG too."""
-        height, width, channels = picture.shape
-        image = tf.compat.v1.Summary.Image(
-            height=height, width=width, colorspace=channels, encoded_image_string=png
-        )
-        self._add(step, [tf.compat.v1.Summary.Value(tag=tag, image=image)])
-
-    def text(self, step: int, tag: str, markdown: str) -> None:
-        """Adds a text that TensorBoard renders as Markdown."""
-        metadata = tf.compat.v1.SummaryMetadata()
-        metadata.plugin_data.plugin_name = "text"
-        tensor = tf.make_tensor_proto(markdown, dtype=tf.string)
-        self._add(step, [tf.compat.v1.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)])
-
-    def close(self) -> None:
-        """Closes the file; whatever is added later opens another one."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-
-    def _add(self, step: int, values: list) -> None:
-        if self._writer is None:
-            self._open()
-        self._write(step=step, summary=tf.compat.v1.Summary(value=values))
-        self._writer.flush()
-
-    def _open(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        # TensorBoard reads the files in the order of their names.
-        number = len(list(self.directory.glob("*tfevents*")))
-        name = f"events.out.tfevents.{int(time.time()):010d}.{number:04d}"
-        self._writer = tf.io.TFRecordWriter(str(self.directory / name))
-        self._write(file_version="brain.Event:2")
-        if self.start_step:
-            start = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
-            self._write(step=self.start_step + 1, session_log=start)
-
-    def _write(self, **fields: Any) -> None:
-        event = tf.compat.v1.Event(wall_time=time.time(), **fields)
-        self._writer.write(event.SerializeToString())
 
 
 class StepCallback(keras.callbacks.Callback):
@@ -275,7 +155,7 @@ class Progress(StepCallback):
     def begin(self):
         self.stream = self.stream or sys.stderr
         self._names = tuple(getattr(self.model, "logs", ()))
-        self._first = self._shown = None  # (step, time) of the first step done, of the last shown
+        self._started = False
         if self.stream.isatty():
             self._bar = tqdm(
                 total=self.steps,
@@ -283,48 +163,52 @@ class Progress(StepCallback):
                 file=self.stream,
                 unit="step",
                 mininterval=BAR_SECONDS,
-                dynamic_ncols=True,
+                ncols=_columns(self.stream),
+                nrows=20,  # tqdm hides the bar on terminals that say 0 of either
                 bar_format="{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} "
                 "[{elapsed}<{remaining}{postfix}]",
             )
 
     def after_step(self, logs):
-        now = time.perf_counter()
+        self._now, self._logs = time.perf_counter(), logs
+        if not self._started:  # the first step compiles: rates are measured from its end
+            self._started = True
+            self._first_step = self._shown_step = self.step
+            self._first_time = self._shown_time = self._now
+            self._show()
+        elif self._now - self._shown_time >= (LINE_SECONDS if self._bar is None else BAR_SECONDS):
+            self._show()
         if self._bar is not None:
             self._bar.update()
-        if self._first is None:  # the first step compiles: rates are measured from its end
-            self._first = self._shown = (self.step, now)
-            self._show(logs, now)
-        elif now - self._shown[1] >= (BAR_SECONDS if self._bar is not None else LINE_SECONDS):
-            self._show(logs, now)
-        self._last_logs = logs
 
     def finish(self):
-        if self._first is not None and self._shown[0] != self.step:
-            self._show(self._last_logs, time.perf_counter())
+        if self._started and self._shown_step != self.step:
+            self._show()
 
     def close(self):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
-    def _show(self, logs, now):
-        losses = [f"{name} {logs[name]:.3g}" for name in self._names or logs if name in logs]
-        steps, seconds = self.step - self._shown[0], now - self._shown[1]
+    def _show(self):
+        names = [name for name in self._names or self._logs if name in self._logs]
+        losses = [f"{name} {self._logs[name]:.3g}" for name in names]
+        steps, seconds = self.step - self._shown_step, self._now - self._shown_time
         rate = f"{steps * self.images_per_step / seconds:.0f} images/s" if steps else "- images/s"
-        self._shown = (self.step, now)
+        self._shown_step, self._shown_time = self.step, self._now
         if self._bar is not None:
+            self._bar.ncols = _columns(self.stream)
             self._bar.set_postfix_str(", ".join([rate, *losses]), refresh=False)
             return
         share = 100 * self.step // max(1, self.steps)
-        parts = [f"step {self.step}/{self.steps} ({share} %)", *losses, rate, self._eta(now)]
+        parts = [f"step {self.step}/{self.steps} ({share} %)", *losses, rate, self._eta()]
         print("  ".join(parts), file=self.stream, flush=True)
 
-    def _eta(self, now) -> str:
-        done = self.step - self._first[0]
+    def _eta(self) -> str:
+        done = self.step - self._first_step
         if not done:
             return "ETA -"
-        left = (self.steps - self.step) * (now - self._first[1]) / done
+        left = (self.steps - self.step) * (self._now - self._first_time) / done
         return f"ETA {tqdm.format_interval(left)}"
 
 
@@ -373,10 +257,6 @@ class MetricsLog(StepCallback):
     def finish(self):
         if self._written != self.step:
             self._write()
-
-    def close(self):
-        if self.events is not None:
-            self.events.close()
 
     def _write(self):
         now = time.perf_counter()
@@ -439,10 +319,6 @@ class SampleGrid(StepCallback):
             done = [path for path in paths if _step_of(path) <= self.step]
             images.save_animation(done, self.directory / ANIMATION)
 
-    def close(self):
-        if self.events is not None:
-            self.events.close()
-
     def _draw(self):
         self._drawn = self.step
         sheet = images.grid(self.draw(self.model))
@@ -486,7 +362,7 @@ class Interrupt(StepCallback):
     def __init__(self, checkpoints: Checkpoints | None = None):
         super().__init__()
         self.checkpoints = checkpoints or Checkpoints()
-        self.received: signal.Signals | None = None
+        self.received: Any = None  # the signal, once there is one
         self._received_at = 0.0
         self._before: dict[signal.Signals, Any] = {}
 
@@ -527,7 +403,10 @@ class Interrupt(StepCallback):
 
 def options_table(options: Mapping[str, Any]) -> str:
     """Returns options as a Markdown table, nested ones by dotted names."""
-    rows = [f"| {name} | {value} |" for name, value in _flat(options)]
+    cells = [
+        [text.replace("|", "\\|").replace("\n", " ") for text in row] for row in _flat(options)
+    ]
+    rows = [f"| {name} | {value} |" for name, value in cells]
     return "\n".join(["| option | value |", "|---|---|", *rows])
 
 
@@ -536,7 +415,7 @@ def _flat(options: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
         if isinstance(value, Mapping) and value:
             yield from _flat(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", str(value).replace("|", "\\|").replace("\n", " ")
+            yield f"{prefix}{name}", str(value)
 
 
 def append_line(path: Path, line: str) -> None:
@@ -555,6 +434,14 @@ def append_line(path: Path, line: str) -> None:
 def _short(value: float) -> float | None:
     """Returns a number with the digits that float32 has; JSON has no NaN, hence None."""
     return float(f"{value:.7g}") if math.isfinite(value) else None
+
+
+def _columns(terminal: Any) -> int:
+    """Returns the width of a terminal, as it is now."""
+    try:
+        return os.get_terminal_size(terminal.fileno()).columns or BAR_COLUMNS
+    except OSError:
+        return BAR_COLUMNS
 
 
 def _step_of(path: Path) -> int:

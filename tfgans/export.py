@@ -36,8 +36,12 @@ def export(model, directory: str | Path, card: Mapping[str, Any]) -> Path:
     """Writes a SavedModel of `model` with its card, and puts it in place in one move.
 
     Each entry of `model.signatures()` becomes a signature and a method of that name; both return
-    a dict of tensors: `tf.saved_model.load(directory).sample(n=16, seed=0)["image"]`. The folder
-    holds no code and no class of `tfgans`. Until all is written the old folder stays as it was.
+    a dict of tensors:
+
+        loaded = tf.saved_model.load(directory)  # keep it: it owns the weights
+        pictures = loaded.sample(n=16, seed=0)["image"]
+
+    The folder holds no class of `tfgans`. Until all is written the old folder stays as it was.
 
     Args:
         model: A `GenerativeModel`, or whatever has its `signatures()`, `state()`, `variables`.
@@ -78,7 +82,7 @@ def check_directory(directory: str | Path) -> Path:
 
 
 def load_saved_model(path: str | Path) -> "SavedGenerator":
-    """Loads an exported folder with TensorFlow alone; no Keras is imported.
+    """Loads an exported folder with TensorFlow alone; Keras need not be there.
 
     Raises:
         UsageError: If `path` is not a SavedModel, or cannot be read.

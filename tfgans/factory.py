@@ -50,7 +50,9 @@ def create(
     model.compile(
         jit_compile=jit,
         **{
-            name: _optimizer(cls, routed(table, name), steps or row.steps, model.updates_per_step(name))
+            name: _optimizer(
+                cls, routed(table, name), steps or row.steps, model.updates_per_step(name)
+            )
             for name, cls in row.optimizers.items()
         },
     )

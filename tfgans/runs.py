@@ -68,13 +68,15 @@ def open_run_dir(path: str | os.PathLike, *, resume: bool = False) -> pathlib.Pa
     path = pathlib.Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        used = any(path.iterdir())
+        used = any(not file.name.startswith(".") for file in path.iterdir())
     except OSError as error:
         raise UsageError(f"cannot use {str(path)!r} as a run folder: {error.strerror}") from error
     if used and not is_run(path):
-        raise UsageError(f"{str(path)!r} holds files but no run: give an empty or a new run_dir")
+        raise UsageError(f"{str(path)!r} holds files but no run: give an empty or a new --run_dir")
     if used and not resume:
-        raise UsageError(f"{str(path)!r} holds a run: resume it, or give another run_dir")
+        raise UsageError(
+            f"{str(path)!r} holds a run: add --resume to go on with it, or give another --run_dir"
+        )
     return path
 
 
@@ -190,43 +192,6 @@ def truncate_metrics(path: str | os.PathLike, step: int) -> dict[str, Any] | Non
     kept = [row for row in read_json_lines(path) if row["step"] <= step]
     _replace(path, "".join(json.dumps(row) + "\n" for row in kept))
     return kept[-1] if kept else None
-
-
-def checkpoint_manager(model, run_dir: str | os.PathLike, *, keep: int = 3) -> Any:
-    """Returns the `tf.train.CheckpointManager` of a run: all of `model.state()`, whole or not."""
-    import tensorflow as tf
-
-    checkpoint = tf.train.Checkpoint(state=dict(model.state()))
-    return tf.train.CheckpointManager(
-        checkpoint, str(pathlib.Path(run_dir) / "checkpoints"), max_to_keep=keep
-    )
-
-
-def restore(model, run_dir: str | os.PathLike) -> int | None:
-    """Gives `model` the state of the newest checkpoint of a run.
-
-    Args:
-        model: A compiled model, made with the options of the run.
-        run_dir: Folder of the run.
-
-    Returns:
-        The step of that checkpoint, or None where there is no checkpoint yet.
-
-    Raises:
-        UsageError: If the checkpoint cannot be read, or is of another model.
-    """
-    import tensorflow as tf
-
-    manager = checkpoint_manager(model, run_dir)
-    newest = manager.latest_checkpoint
-    if newest is None:
-        return None
-    try:
-        manager.checkpoint.restore(newest).assert_consumed()
-    except (AssertionError, LookupError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UsageError(f"cannot restore {newest!r}: {reason}") from error
-    return int(model.step)
 
 
 @contextlib.contextmanager

@@ -1,13 +1,14 @@
 """A whole run: data, model, callbacks, fit, export. `train.py` and a notebook call the same."""
 
 import dataclasses
+import os
 import pathlib
 import sys
 from typing import Any
 
 import keras
 
-from tfgans import callbacks, checkpoints, data, export, factory, registry, runs
+from tfgans import callbacks, checkpoints, compat, data, export, factory, registry, runs
 from tfgans.errors import UsageError
 from tfgans.variant import DataSpec
 
@@ -78,16 +79,9 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
         TrainingError: On a non-finite loss or a full disk.
         KeyboardInterrupt: On Ctrl-C or SIGTERM, after a checkpoint.
     """
-    given = {key: value for key, value in given.items() if value is not None}
-    if resume:
-        run_dir = run_dir or runs.newest_run(RUNS, variant)
-        if run_dir is None:
-            raise UsageError(f"no run of {variant!r} to resume under {RUNS!r}")
-    if resume and runs.is_run(run_dir):
-        plan = _resumed_plan(runs.read_options(run_dir), {**given, "variant": variant})
-    else:
-        plan = resolve(variant, **given)
+    run_dir, plan = _plan(variant, run_dir, resume, given)
     export.check_directory(plan["export_dir"])
+    compat.disable_remapper()
     with runs.precision_scope(plan["precision"]):
         model = _model(plan)
         folder = _run_folder(run_dir, resume, plan)
@@ -104,9 +98,22 @@ def resolve(variant, *, run_dir=None, resume=False, **given) -> dict[str, Any]:
     Raises:
         UsageError: As `train`.
     """
-    if resume and run_dir and runs.is_run(run_dir):
-        return _resumed_plan(runs.read_options(run_dir), {**given, "variant": variant})
+    return _plan(variant, run_dir, resume, given)[1]
+
+
+def _plan(variant, run_dir, resume, given):
+    """Returns the run folder, None for a new one, and the options: given, stored or default."""
     given = {key: value for key, value in given.items() if value is not None}
+    if resume and run_dir is None:
+        run_dir = runs.newest_run(RUNS, variant)
+        if run_dir is None:
+            raise UsageError(f"no run of {variant!r} to resume under {RUNS!r}")
+    if resume and runs.is_run(run_dir):
+        return run_dir, _resumed_plan(runs.read_options(run_dir), {**given, "variant": variant})
+    return run_dir, _new_plan(variant, given)
+
+
+def _new_plan(variant, given) -> dict[str, Any]:
     unknown = set(given) - {*DEFAULTS, "steps", "batch_size", "export_dir", "options"}
     if unknown:
         raise UsageError(f"train takes no {', '.join(sorted(unknown))}")
@@ -120,7 +127,9 @@ def resolve(variant, *, run_dir=None, resume=False, **given) -> dict[str, Any]:
     _check_needs(variant, source.spec)
     _check_batch(plan, source)
     plan |= {"image_shape": list(source.spec.image_shape), "num_classes": source.spec.num_classes}
-    return {key: str(value) if isinstance(value, pathlib.Path) else value for key, value in plan.items()}
+    return {
+        key: str(value) if isinstance(value, os.PathLike) else value for key, value in plan.items()
+    }
 
 
 def _resumed_plan(stored, given) -> dict[str, Any]:
@@ -206,15 +215,18 @@ def _run(model, plan, folder, saved) -> Result:
     metrics = {key: value for key, value in last.items() if key not in ("step", "seconds")}
     sha256 = model.weights_sha256()
     card = {
-        **{key: plan[key] for key in ("variant", "dataset", "options", "steps", "seed", "precision")},
+        **{
+            key: plan[key]
+            for key in ("variant", "dataset", "options", "steps", "seed", "precision")
+        },
         "data_licence": licence[0],
         "wall_time_s": last.get("seconds"),
         **runs.environment(),
         "weights_sha256": sha256,
         "metrics": {},
     }
-    export_dir = export.export(model, plan["export_dir"], card)
-    return Result(folder, export_dir, steps, sha256, metrics, model)
+    export.export(model, plan["export_dir"], card)
+    return Result(folder, pathlib.Path(plan["export_dir"]), steps, sha256, metrics, model)
 
 
 def _report_data(source, folder) -> str:

@@ -9,8 +9,9 @@ import time
 
 import pytest
 
+import tfgans
 from tfgans import TrainingError, UsageError, cli, list_variants
-from tfgans.cli import parsing
+from tfgans.cli import parsing, quiet
 from tfgans.cli import train as train_command
 
 COMMANDS = ("train", "generate", "list")
@@ -128,6 +129,24 @@ def test_closed_pipe_is_no_error(run_python):
     code = f"{sys.executable} -m tfgans list | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def test_version_is_printed(main, capsys):
+    with pytest.raises(SystemExit) as done:
+        main("--version")
+    assert done.value.code == 0
+    assert capsys.readouterr().out == f"tfgans {tfgans.__version__}\n"
+
+
+def test_only_chatter_is_kept_from_stderr(capfd):
+    with quiet._without_chatter():
+        os.write(2, b"I0000 port.cc:153] oneDNN custom operations are on. You may see\n")
+        os.write(2, b"E0000 cuda_platform.cc:52] failed call to cuInit: INTERNAL: ERROR (303)\n")
+        os.write(2, b"E0000 cuda_platform.cc:52] failed call to cuInit: INTERNAL: ERROR (999)\n")
+        print("from Python", file=sys.stderr)
+    print("after", file=sys.stderr)
+    lines = capfd.readouterr().err.splitlines()
+    assert [line[-5:] for line in lines] == ["(999)", "ython", "after"]
 
 
 # Wrong words.

@@ -3,7 +3,6 @@ import json
 import subprocess
 
 import pytest
-import tensorflow as tf
 
 from tfgans import UsageError, runs
 
@@ -64,9 +63,10 @@ def test_place_that_cannot_be_written_is_named(tmp_path):
 def test_used_run_folder_is_refused_unless_resumed(tmp_path):
     path = runs.open_run_dir(tmp_path / "deep" / "run")
     assert path.is_dir()
-    assert runs.open_run_dir(path) == path  # still empty
+    (path / ".options.json.123").write_text("{")  # a run killed while it wrote its options
+    assert runs.open_run_dir(path) == path
     runs.write_json(path / "options.json", STORED)
-    with pytest.raises(UsageError, match="holds a run: resume it, or give another"):
+    with pytest.raises(UsageError, match="holds a run: add --resume to go on"):
         runs.open_run_dir(path)
     assert runs.open_run_dir(path, resume=True) == path
 
@@ -178,45 +178,6 @@ def test_metrics_are_cut_back_to_a_step(tmp_path):
     assert [row["step"] for row in runs.read_json_lines(path)] == [10, 20]
     assert runs.truncate_metrics(path, 0) is None
     assert path.read_text() == ""
-
-
-class Model:
-    def __init__(self, size):
-        self.weights = {"generator/000": tf.Variable(tf.zeros(size)), "step": tf.Variable(0)}
-
-    def state(self):
-        return self.weights
-
-    @property
-    def step(self):
-        return self.weights["step"]
-
-
-def test_state_is_restored_from_the_newest_checkpoint(tmp_path):
-    model = Model(3)
-    manager = runs.checkpoint_manager(model, tmp_path, keep=2)
-    assert runs.restore(model, tmp_path) is None
-    for step in (5, 10, 15):
-        model.step.assign(step)
-        model.weights["generator/000"].assign([step, 0, 1])
-        manager.save(checkpoint_number=step)
-    again = Model(3)
-    assert runs.restore(again, tmp_path) == 15
-    assert again.weights["generator/000"].numpy().tolist() == [15, 0, 1]
-    assert sorted(p.stem for p in tmp_path.glob("checkpoints/*.index")) == ["ckpt-10", "ckpt-15"]
-
-
-def test_checkpoint_of_another_or_damaged_is_refused_in_one_line(tmp_path):
-    model = Model(3)
-    runs.checkpoint_manager(model, tmp_path).save(checkpoint_number=5)
-    larger, with_more = Model(4), Model(3)
-    with_more.weights["average/000"] = tf.Variable(0.0)
-    for other in (larger, with_more):
-        with pytest.raises(UsageError, match=r"^cannot restore '.*ckpt-5': .+$"):
-            runs.restore(other, tmp_path)
-    next(tmp_path.glob("checkpoints/*.data*")).write_bytes(b"")
-    with pytest.raises(UsageError, match=r"^cannot restore '.*ckpt-5': .+$"):
-        runs.restore(Model(3), tmp_path)
 
 
 def test_environment_goes_into_json(tmp_path):

@@ -56,19 +56,28 @@ def module_folder(tmp_path):
 
 
 ALONE = """
+import importlib.machinery
 import sys
 
 class Blocker:
     blocked = {"tfgans", "keras", "tf_keras"}
+
     def find_spec(self, name, path=None, target=None):
+        # TensorFlow looks where Keras lies, and goes on when it cannot import it.
         if name.partition(".")[0] in self.blocked:
-            raise ImportError(name + " is blocked")
+            return importlib.machinery.ModuleSpec(name, self, origin="/nowhere/keras/__init__.py")
+
+    def create_module(self, spec):
+        raise ImportError(spec.name + " is blocked")
+
+    def exec_module(self, module):
+        pass
 
 sys.meta_path.insert(0, Blocker())
 import numpy as np
 import tensorflow as tf
 
-folder, expected, out = sys.argv[1:]
+folder, expected = sys.argv[1:]
 loaded = tf.saved_model.load(folder)
 given = np.load(expected)
 short = loaded.sample(n=16, seed=7)
@@ -100,7 +109,7 @@ def test_loads_where_neither_tfgans_nor_keras_can_be_imported(exported, tmp_path
         image=model.generate(tf.constant(latent)),
         sample=model.sample(16, seed=7),
     )
-    command = [sys.executable, "-c", ALONE, folder, tmp_path / "expected.npz", tmp_path]
+    command = [sys.executable, "-c", ALONE, folder, tmp_path / "expected.npz"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -153,10 +162,9 @@ def test_card_says_what_was_given_and_how_to_call(exported, drawer):
     assert card["signatures"]["sample"]["outputs"] == {"image": "uint8 (?, 8, 8, 1)"}
 
 
-def test_the_families_functions(exported, drawer):
+@pytest.mark.parametrize("exported", ["vae"], indirect=True)
+def test_the_functions_of_a_family(exported, drawer):
     model, _ = exported
-    if "encode" not in model.signatures():
-        pytest.skip("this family has none of its own")
     image = tf.random.stateless_uniform((3, 8, 8, 1), (0, 0), -1.0, 1.0)
     latent = drawer.module.encode(image)["latent"]
     rebuilt = drawer.module.reconstruct(image)["image"]
@@ -176,24 +184,18 @@ def test_equal_models_give_equal_bytes_whatever_their_layers_are_called(exported
     assert len(hashes) == 1
 
 
-def test_the_model_in_memory_is_untouched(exported):
-    model, _ = exported
-    before = model.weights_sha256()
-    model.sampler.variables[0].assign_add(tf.ones_like(model.sampler.variables[0]))
-    assert model.weights_sha256() != before
-    model.sampler.variables[0].assign_sub(tf.ones_like(model.sampler.variables[0]))
-
-
 # The folder.
 
 
 def test_replaces_an_export_whole(exported, tmp_path):
     model, _ = exported
+    weights = model.weights_sha256()
     folder = export.export(model, tmp_path / "out", {"run": 1})
     (folder / "stale").write_text("of the old export")
     export.export(model, folder, {"run": 2})
     assert json.loads((folder / "card.json").read_text())["run"] == 2
     assert not (folder / "stale").exists()
+    assert model.weights_sha256() == weights
     assert list(tmp_path.iterdir()) == [folder]
 
 
@@ -215,7 +217,7 @@ def test_never_deletes_what_is_no_export(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "me.png").touch()
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="photos': it holds files but no card.json"):
+    with pytest.raises(UsageError, match=r"photos': it holds files but no card\.json"):
         export.check_directory(tmp_path / "photos")
     with pytest.raises(UsageError, match="it is a file"):
         export.check_directory(tmp_path / "file")
@@ -298,5 +300,5 @@ def test_a_foreign_saved_model_says_what_it_has(tmp_path):
     module = tf.Module()
     module.run = tf.function(lambda n: {"n": n}, input_signature=[tf.TensorSpec((), tf.int32)])
     tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.run})
-    with pytest.raises(UsageError, match="no signature 'sample' .* it has serving_default"):
+    with pytest.raises(UsageError, match=r"no signature 'sample' .* it has serving_default"):
         export.load_saved_model(tmp_path).sample(1)

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 
+import tfgans
 from tfgans.cli import generate, train
 from tfgans.cli import list as list_
 from tfgans.cli.parsing import Parser, parse
@@ -57,6 +58,8 @@ def _parser() -> Parser:
     """Returns the parser of all commands."""
     program = pathlib.Path(sys.argv[0]).name
     parser = Parser(prog="tfgans", description="A zoo of generative adversarial networks.")
+    version = f"tfgans {tfgans.__version__}"
+    parser.add_argument("--version", action="version", version=version, help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="|".join(COMMANDS), required=True)
     for name, command in COMMANDS.items():
         prog = f"python {program}" if program == f"{name}.py" else f"tfgans {name}"

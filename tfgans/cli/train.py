@@ -133,11 +133,11 @@ def run(arguments: dict[str, Any]) -> None:
     from tfgans import training
 
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result alone
-        result = (training.resolve if dry_run else training.train)(**arguments)
-    if dry_run:
-        print(json.dumps(result, indent=None if as_json else 2))
-    else:
-        _report(result, as_json)
+        if dry_run:
+            text = json.dumps(training.resolve(**arguments), indent=None if as_json else 2)
+        else:
+            text = _summary(training.train(**arguments), as_json)
+    print(text)
 
 
 def _variant(arguments: dict[str, Any]) -> str:
@@ -152,23 +152,19 @@ def _variant(arguments: dict[str, Any]) -> str:
     return name
 
 
-def _report(result: "Result", as_json: bool) -> None:
+def _summary(result: "Result", as_json: bool) -> str:
     if as_json:
         keys = ("run_dir", "export_dir", "steps", "weights_sha256", "metrics")
-        print(json.dumps({key: getattr(result, key) for key in keys}, default=str))
-        return
-    metrics = "  ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
+        return json.dumps({key: getattr(result, key) for key in keys}, default=str)
     rows = {
         "steps": result.steps,
-        "metrics": metrics,
+        "metrics": "  ".join(f"{name} {value:.4g}" for name, value in result.metrics.items()),
         "weights": f"sha256 {result.weights_sha256}",
         "run": result.run_dir,
         "export": result.export_dir,
         "samples": _last_grid(result.run_dir),
     }
-    for name, value in rows.items():
-        if value:
-            print(f"{name:8} {value}")
+    return "\n".join(f"{name:8} {value}" for name, value in rows.items() if value)
 
 
 def _last_grid(run_dir: pathlib.Path) -> pathlib.Path | None:

@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 
 from tfgans.data import pictures, rows
-from tfgans.data.source import Collection, Source, hold_out
+from tfgans.data.source import Collection, Source, hold_out, remembered, stamp
 from tfgans.errors import UsageError
 
 TEST_SHARE = 0.1
@@ -23,6 +23,14 @@ _HEADERS = {
 
 def open_npz(name: str, split: str, size: tuple[int, int] | None, fit: str) -> Source:
     """Opens an `.npz` file; a tenth (of each class, where there are labels) is the test split."""
+    key = (stamp(Path(name).absolute()), size, fit)
+    collection = remembered(key, lambda: _read(name, size, fit))
+    parts = hold_out(collection.labels, len(collection.rows), TEST_SHARE)
+    return Source(name, split, collection, parts[split])
+
+
+def _read(name: str, size: tuple[int, int] | None, fit: str) -> Collection:
+    labels = None
     with _reading(name), zipfile.ZipFile(name) as archive:
         members = {Path(member).stem for member in archive.namelist() if member.endswith(".npy")}
         if "images" not in members:
@@ -30,15 +38,13 @@ def open_npz(name: str, split: str, size: tuple[int, int] | None, fit: str) -> S
             raise UsageError(f"{name!r} needs an array 'images' (it has: {held})")
         with archive.open("images.npy") as stream:
             images = _images(name, stream, size, fit)
-        labels = None
         if "labels" in members:
             with archive.open("labels.npy") as stream:
                 labels = _labels(name, stream, len(images))
     classes = 0 if labels is None else int(labels.max()) + 1
     names = tuple(str(label) for label in range(classes))
-    title = Path(name).name
-    collection = Collection(title, rows.ArrayRows(images), labels, names, "the user's own pictures")
-    return Source(name, split, collection, hold_out(labels, len(images), TEST_SHARE)[split])
+    kept = rows.ArrayRows(images)
+    return Collection(Path(name).name, kept, labels, names, "the user's own pictures")
 
 
 @contextlib.contextmanager

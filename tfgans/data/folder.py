@@ -2,7 +2,6 @@
 
 import collections
 import os
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,14 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from tfgans.data import pictures, rows
-from tfgans.data.source import Collection, Source, hold_out
+from tfgans.data.source import Collection, Source, hold_out, remembered, stamp
 from tfgans.errors import UsageError
 
 TEST_SHARE = 0.1
 MAX_BAD_SHARE = 0.05
-
-# What was decoded is kept while any source uses it: train and test of a folder share one reading.
-_open: weakref.WeakValueDictionary[tuple, Collection] = weakref.WeakValueDictionary()
 
 
 def open_folder(name: str, split: str, size: tuple[int, int] | None, fit: str) -> Source:
@@ -29,11 +25,8 @@ def open_folder(name: str, split: str, size: tuple[int, int] | None, fit: str) -
     root = Path(name)
     paths = _listed(root)
     # A file written anew has another time or size.
-    stamps = tuple((str(path), *_stamp(path)) for path in paths)
-    key = (stamps, size, fit, rows.MEMORY_LIMIT_BYTES)
-    collection = _open.get(key)
-    if collection is None:
-        collection = _open[key] = _read(root, paths, size, fit)
+    stamps = (str(root.resolve()), *map(stamp, paths))
+    collection = remembered((stamps, size, fit), lambda: _read(root, paths, size, fit))
     parts = hold_out(collection.labels, len(collection.rows), TEST_SHARE)
     return Source(name, split, collection, parts[split])
 
@@ -73,14 +66,6 @@ def _listed(root: Path) -> list[Path]:
 
 def _is_picture(file: str) -> bool:
     return not file.startswith(".") and file.lower().endswith(pictures.SUFFIXES)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
 
 
 def _in_parallel(function: Callable, items: Iterable) -> list:

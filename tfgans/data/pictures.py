@@ -146,10 +146,12 @@ def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
         return image
     across, down = float(image.width), float(image.height)
     if fit == "crop":
-        scale = min(across / width, down / height)
-        across, down = width * scale, height * scale
+        if image.width * height > image.height * width:
+            across = image.height * width / height
+        else:
+            down = image.width * height / width
     left, top = (image.width - across) / 2, (image.height - down) / 2
-    box = (left, top, left + across, top + down)
+    box = (left, top, image.width - left, image.height - top)
     return image.resize((width, height), Image.Resampling.BICUBIC, box)
 
 

@@ -1,12 +1,17 @@
 """A data set opened: its rows of pictures, and which of them belong to the split asked for."""
 
 import dataclasses
+from collections.abc import Callable, Hashable
+from pathlib import Path
 
 import numpy as np
 
+from tfgans.data import rows
 from tfgans.data.rows import ArrayRows, FileRows
 from tfgans.errors import UsageError
 from tfgans.variant import DataSpec
+
+_latest: dict[Hashable, "Collection"] = {}
 
 # Decides which pictures are held out for the test: fixed, so that no user's seed can mix the two.
 HOLDOUT_SEED = 0
@@ -112,6 +117,27 @@ class Source:
         A source that is read from disk decodes all that is asked for into memory.
         """
         return self.collection.rows.take(self.index[:first])
+
+
+def remembered(key: Hashable, read: Callable[[], Collection]) -> Collection:
+    """Returns what `read` gives, without reading again if `key` was the latest to be opened.
+
+    A run opens its data more than once: to look at it, to train on it, and its test split.
+    """
+    key = (key, rows.MEMORY_LIMIT_BYTES)
+    if key not in _latest:
+        _latest.clear()  # first, to make room
+        _latest[key] = read()
+    return _latest[key]
+
+
+def stamp(path: Path) -> tuple[str, int, int]:
+    """Returns what changes when a file is written anew: name, size and time."""
+    try:
+        status = path.stat()
+    except OSError:
+        return str(path), 0, 0
+    return str(path), status.st_size, status.st_mtime_ns
 
 
 def hold_out(

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfgans import compat
 from tfgans.data import WAYS, pictures, rows
-from tfgans.data.source import Collection, Source, hold_out
+from tfgans.data.source import Collection, Source, hold_out, remembered
 from tfgans.errors import UsageError, did_you_mean
 
 TEST_SHARE = 0.1
@@ -34,10 +34,12 @@ def open_tfds(
 def _open(name: str, split: str, size, fit: str, data_dir) -> Source:
     builder = _prepared_builder(name, data_dir)
     splits = {key: info.num_examples for key, info in builder.info.splits.items()}
-    if splits.get("train") and splits.get("test"):
-        collection = _read(name, builder, split, size, fit)
+    divided = splits.get("train") and splits.get("test")
+    part = split if divided else "train" if splits.get("train") else min(splits)
+    key = (str(builder.data_path), part, size, fit)
+    collection = remembered(key, lambda: _read(name, builder, part, size, fit))
+    if divided:
         return Source(name, split, collection, np.arange(len(collection.rows)))
-    collection = _read(name, builder, "train" if splits.get("train") else min(splits), size, fit)
     parts = hold_out(collection.labels, len(collection.rows), TEST_SHARE)
     return Source(name, split, collection, parts[split])
 
@@ -93,13 +95,11 @@ def _read(name: str, builder, split: str, size: tuple[int, int] | None, fit: str
     batches = dataset.batch(1 if None in feature.shape else _BATCH)
     total = builder.info.splits[split].num_examples
     images, labels = _filled(name, _without_autotune(batches), (image, label), total, size, fit)
-    names: tuple[str, ...] = tuple(builder.info.features[label].names) if label else ()
-    if labels.min() < 0:  # splits without answers carry -1
-        label, names = None, ()
-    title = f"{builder.info.full_name}"
-    return Collection(
-        title, rows.ArrayRows(images), labels if label else None, names, _licence(builder)
-    )
+    names = tuple(builder.info.features[label].names or ()) if label else ()
+    if not names or labels.min() < 0:  # splits without answers carry -1
+        labels, names = None, ()
+    title, kept = builder.info.full_name, rows.ArrayRows(images)
+    return Collection(title, kept, labels, names, _licence(builder))
 
 
 def _without_autotune(dataset):

@@ -20,36 +20,34 @@ class SpectralNormalization(keras.layers.Layer):
     owns the layer. So the real and the generated batch, the gradient penalty and the other
     player's step all see one and the same function, and the kernel is only the optimiser's.
 
-    The layer's input is divided by sigma rather than its output, which could overflow in
-    float16; both are W / sigma, because the inner layer has no bias.
+    The layer's input is divided by sigma: that is W / sigma, leaves the bias alone, and cannot
+    overflow in float16 as dividing the output could.
 
     Args:
-        layer: `keras.layers.Dense` or `keras.layers.Conv2D` without a bias.
-        use_bias: Whether to add a bias after the normalised layer.
+        layer: `keras.layers.Dense` or `keras.layers.Conv2D`, with no activation of its own.
 
     Raises:
-        ValueError: If `layer` is of another kind or has a bias of its own.
+        ValueError: If `layer` is of another kind or has an activation.
 
     Reference:
         Miyato et al., 2018, arXiv:1802.05957, Section 2.1 and Algorithm 1.
     """
 
-    def __init__(self, layer, use_bias=True, **kwargs):
+    def __init__(self, layer, **kwargs):
         super().__init__(**kwargs)
-        if type(layer) not in (keras.layers.Dense, keras.layers.Conv2D) or layer.use_bias:
-            raise ValueError(f"layer={layer!r} must be a Dense or Conv2D with use_bias=False")
+        if type(layer) not in (keras.layers.Dense, keras.layers.Conv2D):
+            raise ValueError(f"layer={layer!r} must be a keras Dense or Conv2D")
+        if layer.activation is not keras.activations.linear:
+            raise ValueError(f"{layer.name} must be without activation: put that in a layer after")
         self.layer = layer
-        self.use_bias = use_bias
 
     def build(self, input_shape):
         """Builds the inner layer and does the first iteration."""
-        self.layer.build(input_shape)
+        if not self.layer.built:  # one read back from a file is
+            self.layer.build(input_shape)
         *rows, out = self.layer.kernel.shape
         self.u = self._vector("u", out)
         self.v = self._vector("v", math.prod(rows))
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(shape=(out,), initializer="zeros", name="bias")
         self.advance()
 
     def _vector(self, name, size):
@@ -78,10 +76,8 @@ class SpectralNormalization(keras.layers.Layer):
         return ops.sum(ops.matmul(self.v, self._matrix()) * self.u)
 
     def call(self, inputs):
-        """Applies the layer with kernel W / sigma(W), then the bias."""
-        scaled = inputs / ops.cast(self.sigma(), inputs.dtype)
-        outputs = self.layer(scaled)
-        return outputs if self.bias is None else outputs + ops.cast(self.bias, outputs.dtype)
+        """Applies the layer with kernel W / sigma(W)."""
+        return self.layer(inputs / ops.cast(self.sigma(), inputs.dtype))
 
     def compute_output_shape(self, input_shape):
         """The shape that the inner layer gives."""
@@ -90,7 +86,7 @@ class SpectralNormalization(keras.layers.Layer):
     def get_config(self):
         """Returns what rebuilds the layer."""
         layer = keras.saving.serialize_keras_object(self.layer)
-        return {**super().get_config(), "layer": layer, "use_bias": self.use_bias}
+        return {**super().get_config(), "layer": layer}
 
     @classmethod
     def from_config(cls, config):

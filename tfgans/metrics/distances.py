@@ -23,3 +23,8 @@ def squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     products = first @ second.T
     squares = np.sum(first**2, 1)[:, None] + np.sum(second**2, 1)[None, :]
     return np.maximum(squares - 2.0 * products, 0.0)
+
+
+def resolution(features: np.ndarray) -> float:
+    """Returns the error that rounding may leave in `squared_distances` between such rows."""
+    return 1e-12 * float(np.square(features).sum(1).max())

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfgans.metrics.distances import checked_pair, squared_distances
+from tfgans.metrics.distances import checked_pair, resolution, squared_distances
 
 
 class MMD(NamedTuple):
@@ -41,7 +41,7 @@ def mmd(real, fake) -> MMD:
     real, fake = checked_pair(real, fake)
     within_real = squared_distances(real, real)
     bandwidth = within_real.mean()
-    if bandwidth == 0.0:
+    if bandwidth <= resolution(real):
         raise ValueError("all rows of real are equal: the kernel has no bandwidth")
     parts = (within_real, squared_distances(fake, fake), squared_distances(real, fake))
     k_real, k_fake, k_both = (np.exp(-part / (2.0 * bandwidth)) for part in parts)

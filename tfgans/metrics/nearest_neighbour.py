@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfgans.metrics.distances import checked_pair, squared_distances
+from tfgans.metrics.distances import checked_pair, resolution, squared_distances
 
 
 class OneNN(NamedTuple):
@@ -45,7 +45,8 @@ def one_nn_accuracy(real, fake) -> OneNN:
     both = np.concatenate([real, fake])
     distances = squared_distances(both, both)
     np.fill_diagonal(distances, np.inf)
-    nearest = distances == distances.min(axis=1, keepdims=True)
+    # Not ==: rounding would part the ties, and with them the copies that share a vote.
+    nearest = distances <= distances.min(axis=1, keepdims=True) + resolution(both)
     votes_real = nearest[:, : len(real)].sum(1) / nearest.sum(1)
     right_real = float(votes_real[: len(real)].mean())
     right_fake = float(1.0 - votes_real[len(real) :].mean())

@@ -1,0 +1,1 @@
+"""The zoo itself: one file a system, each with its rows."""

@@ -1,8 +1,8 @@
 """LSGAN: squared errors instead of cross-entropy, so that far-off fakes still have a gradient.
 
-    D: 1/2 E (D(x) - 1)^2 + 1/2 E D(G(z))^2      G: 1/2 E (D(G(z)) - 1)^2
+D: 1/2 E (D(x) - 1)^2 + 1/2 E D(G(z))^2      G: 1/2 E (D(G(z)) - 1)^2
 
-    python train.py --variant=lsgan
+python train.py --variant=lsgan
 """
 
 import keras

@@ -10,6 +10,7 @@ does (text 004).
 """
 
 import math
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
@@ -35,7 +36,7 @@ class VAE(GenerativeModel):
         Kingma and Welling, 2013, arXiv:1312.6114, Equation 10.
     """
 
-    optimizes = {"vae_optimizer": ("encoder", "decoder")}
+    optimizes: ClassVar = {"vae_optimizer": ("encoder", "decoder")}
     generates = "decoder"
     logs = ("loss", "reconstruction", "kl")
 
@@ -44,7 +45,7 @@ class VAE(GenerativeModel):
         encoded = encoder.output["mean"].shape[-1]
         if encoded != self.latent_dim:
             raise UsageError(
-                f"encoder.latent_dim={encoded} and decoder.latent_dim={self.latent_dim} must be equal"
+                f"encoder.latent_dim={encoded} must equal decoder.latent_dim={self.latent_dim}"
             )
         self.kl_weight = kl_weight
         self.reconstruction_weight = reconstruction_weight

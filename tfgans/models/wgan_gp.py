@@ -1,10 +1,10 @@
 """WGAN-GP: the critic is held Lipschitz by a penalty on its gradient, not by clipping.
 
-    critic: E D(G(z)) - E D(x) + 10 E (||grad D(m)||_2 - 1)^2,  m on the lines between x and G(z)
-    G:      -E D(G(z))
+critic: E D(G(z)) - E D(x) + 10 E (||grad D(m)||_2 - 1)^2,  m on the lines between x and G(z)
+G:      -E D(G(z))
 
-    python train.py --variant=wgan_gp           # the settings that measure best on a laptop
-    python train.py --variant=wgan_gp_paper     # Adam 1e-4 (0, 0.9), five critic steps
+python train.py --variant=wgan_gp           # the settings that measure best on a laptop
+python train.py --variant=wgan_gp_paper     # Adam 1e-4 (0, 0.9), five critic steps
 """
 
 import keras

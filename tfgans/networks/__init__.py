@@ -1,0 +1,1 @@
+"""Builders of networks: `(data: DataSpec, **options)` to a Functional Keras model."""

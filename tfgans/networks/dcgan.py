@@ -14,6 +14,7 @@ def generator(data: DataSpec, *, latent_dim=100, width=0, batch_norm=True, const
     normalisation and ReLU inside, tanh at the end. Maps have at most 8 times `width` channels.
 
     Args:
+        data: Shape of the pictures.
         latent_dim: Length of the latent vector.
         width: Channels of the last hidden map; 0: 64 (the paper's) from 64 pixels up, else 40.
         batch_norm: Whether to normalise each hidden map; without it the layers have biases.
@@ -54,6 +55,7 @@ def discriminator(
     the last. Maps have at most 8 times `width` channels.
 
     Args:
+        data: Shape of the pictures.
         width: Channels of the first map.
         batch_norm: Whether to normalise the inner maps; without it the layers have biases.
         spectral_norm: Whether every kernel is divided by its largest singular value.
@@ -113,11 +115,9 @@ def _convolve(maps, count, kernel, stride, padding, *, use_bias, spectral_norm, 
         kernel,
         stride,
         padding,
-        use_bias=use_bias and not spectral_norm,
+        use_bias=use_bias,
         kernel_initializer=_normal(),
         kernel_constraint=clip,
         bias_constraint=clip,
     )
-    if spectral_norm:
-        convolution = SpectralNormalization(convolution, use_bias=use_bias)
-    return convolution(maps)
+    return (SpectralNormalization(convolution) if spectral_norm else convolution)(maps)

@@ -12,6 +12,7 @@ def generator(data: DataSpec, *, latent_dim=64, width=256, num_layers=2):
     """Builds `latent_dim - width - ... - pixels`, ReLU inside and tanh at the end.
 
     Args:
+        data: Shape of the pictures.
         latent_dim: Length of the latent vector.
         width: Units of each hidden layer.
         num_layers: Number of hidden layers.
@@ -29,6 +30,7 @@ def discriminator(data: DataSpec, *, width=256, num_layers=2, weight_clip=0.0):
     """Builds `pixels - width - ... - 1` with LeakyReLU 0.2 and a linear output.
 
     Args:
+        data: Shape of the pictures.
         width: Units of each hidden layer.
         num_layers: Number of hidden layers.
         weight_clip: Largest absolute value of every weight; 0 leaves them free.
@@ -51,6 +53,7 @@ def encoder(data: DataSpec, *, latent_dim=20, width=500, num_layers=1):
     """Builds `pixels - width - ... - (mean, log_variance)` with ReLU.
 
     Args:
+        data: Shape of the pictures.
         latent_dim: Length of the latent vector; the decoder's must be the same.
         width: Units of each hidden layer.
         num_layers: Number of hidden layers.
@@ -70,6 +73,7 @@ def decoder(data: DataSpec, *, latent_dim=20, width=500, num_layers=1):
     """Builds `latent_dim - width - ... - pixels` with ReLU and a linear output.
 
     Args:
+        data: Shape of the pictures.
         latent_dim: Length of the latent vector.
         width: Units of each hidden layer.
         num_layers: Number of hidden layers.

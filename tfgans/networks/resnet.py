@@ -11,6 +11,7 @@ def generator(data: DataSpec, *, latent_dim=128, width=256):
     """Builds one residual block for each doubling, all of one width.
 
     Args:
+        data: Shape of the pictures.
         latent_dim: Length of the latent vector.
         width: Channels of every map; the paper's is 256 at 32x32.
 
@@ -39,6 +40,7 @@ def discriminator(data: DataSpec, *, width=128, num_flat_blocks=2):
     """Builds two halving blocks, then flat ones, a global sum and one number; all normalised.
 
     Args:
+        data: Shape of the pictures.
         width: Channels of every map; the paper's is 128 at 32x32.
         num_flat_blocks: Number of blocks that keep the size.
 
@@ -60,7 +62,7 @@ def discriminator(data: DataSpec, *, width=128, num_flat_blocks=2):
     pixels = features.shape[1] * features.shape[2]
     features = keras.layers.GlobalAveragePooling2D()(features)
     features = keras.layers.Rescaling(float(pixels))(features)
-    dense = keras.layers.Dense(1, use_bias=False, kernel_initializer=_glorot())
+    dense = keras.layers.Dense(1, kernel_initializer=_glorot())
     logits = SpectralNormalization(dense, name="logits")(features)
     return keras.Model({"image": image}, logits, name="discriminator")
 
@@ -74,10 +76,7 @@ def _convolution(count, kernel, gain=1.0):
 
 
 def _normalised(count, kernel, gain=1.0):
-    convolution = keras.layers.Conv2D(
-        count, kernel, padding="same", use_bias=False, kernel_initializer=_glorot(gain)
-    )
-    return SpectralNormalization(convolution)
+    return SpectralNormalization(_convolution(count, kernel, gain))
 
 
 def _normalised_relu(maps):

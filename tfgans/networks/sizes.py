@@ -25,9 +25,16 @@ def start_and_doublings(data: DataSpec, *, smallest: int = 4) -> tuple[int, int,
     doublings = int(math.log2(min(height, width) / smallest))
     factor = 2**doublings
     if height % factor or width % factor:
-        fitting = "x".join(str(max(1, round(side / factor)) * factor) for side in (height, width))
+        fitting = "x".join(map(str, _fitting(height, width, smallest)))
         raise UsageError(
             f"this network cannot make pictures of {height}x{width}: both sides must be "
             f"divisible by {factor}; use --image_size={fitting}"
         )
     return height // factor, width // factor, doublings
+
+
+def _fitting(height, width, smallest):
+    """Rounds both sides; again if the short one has grown to where it is halved once more."""
+    factor = 2 ** int(math.log2(min(height, width) / smallest))
+    high, wide = round(height / factor) * factor, round(width / factor) * factor
+    return (high, wide) if (high, wide) == (height, width) else _fitting(high, wide, smallest)

@@ -1,0 +1,391 @@
+"""What every row of the zoo promises, as functions that raise AssertionError where it is broken.
+
+`test_rows.py` calls them for each row of the registry (or a user's own: `--variant=./my_gan.py`),
+`test_planted_faults.py` for rows that are broken on purpose.
+"""
+
+import math
+import tempfile
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from support import BATCH, changed, may_move, plain_process, snapshot, spying, values
+
+import tfgans
+from tfgans import base, checkpoints, export, runs
+from tfgans.adversarial import AdversarialModel
+from tfgans.variant import routed
+
+HALF = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
+
+
+def check_scheme(subject):
+    """The class says its own step, and is two below the base: no scheme is made from another."""
+    scheme = subject.row.model
+    assert "train_step" in vars(scheme), f"{scheme.__name__} has no train_step of its own"
+    bases = scheme.__bases__
+    assert bases in ((AdversarialModel,), (base.GenerativeModel,)), f"inherits from {bases}"
+
+
+def check_options(subject):
+    """Every option has a meaning, the tiny ones exist, and what is wrong is refused by name."""
+    row, table = subject.row, subject.row.defaults()
+    without = [key for key, text in row.meanings().items() if len(text.split()) < 3]
+    assert not without, f"options without a meaning: {without}"
+    unknown = set(subject.options) - set(table)
+    assert not unknown, f"tiny has unknown keys {unknown}"
+    assert row.resolve(subject.options).items() >= subject.options.items()
+    for key, value in table.items():
+        if value is not None:
+            with pytest.raises(tfgans.UsageError, match=f"^{key}=.* must be of type "):
+                row.resolve({key: _of_another_type(value)})
+        with pytest.raises(tfgans.UsageError, match=f"no option '{key}x'.* Did you mean .*'{key}'"):
+            subject.create(**{f"{key}x": value})
+
+
+def check_config(subject):
+    """A model rebuilt from its config has every constructor argument, also where not default."""
+    given = {key: _another(value) for key, value in routed(subject.row.defaults(), "").items()}
+    model = subject.create(**given)
+    rebuilt = type(model).from_config(model.get_config())
+    for key, value in given.items():
+        found = getattr(rebuilt, key, "nothing")
+        assert found == value, f"{key}={value!r} is {found!r} in the model rebuilt from its config"
+    assert rebuilt.seed == model.seed
+
+
+def check_owners(subject):
+    """Each variable has one owner; a step of one player changes nothing that is another's."""
+    model = subject.reset()
+    players = [player for moved in model.optimizes.values() for player in moved]
+    assert sorted(players) == sorted(model.players), f"optimizes says {model.optimizes}"
+    ids = [id(v) for player in model.players for v in getattr(model, player).variables]
+    assert len(ids) == len(set(ids)), "two players share a variable"
+    before = values(model)
+    with spying(model, "minimize") as calls:
+        calls.on_call = lambda: values(model)
+        subject.eager_steps(model, 1)
+    assert calls, "the step never calls minimize"
+    moments = [*(call["before"] for call in calls), values(model)]
+    assert not changed(before, moments[0]), "something changes before the first minimize"
+    for number, call in enumerate(calls):
+        allowed = may_move(model, call["arguments"][0])
+        if number == len(calls) - 1:
+            allowed |= {name for name in before if name.startswith("average/")}
+        stray = changed(moments[number], moments[number + 1]) - allowed
+        assert not stray, f"the step of {call['arguments'][0]} changes {sorted(stray)}"
+
+
+def check_state(subject):
+    """`state()` holds everything that training changes: it is what checkpoints save."""
+    model = subject.reset()
+    held = {id(variable) for variable in model.state().values()}
+    keepers = [model, *(getattr(model, name) for name in model.optimizes)]
+    missing = [v.path for keeper in keepers for v in keeper.variables if id(v.value) not in held]
+    assert not missing, f"state() lacks {missing}"
+
+
+def check_logs(subject):
+    """What is logged is what is declared, in training and eagerly, and finite."""
+    declared = sorted(subject.model.all_logs)
+    eager = subject.eager_steps(subject.reset(), 1)
+    for logs in (*subject.trained["logs"], eager):
+        assert sorted(logs) == declared, f"logs {sorted(logs)}, declares {declared}"
+        bad = {name: float(value) for name, value in logs.items() if not math.isfinite(value)}
+        assert not bad, f"not finite: {bad}"
+
+
+def check_kernels_move(subject):
+    """Every kernel of each player moves, also after the first step, which may only clip it."""
+    model, states = subject.model, subject.trained
+    for player in model.players:
+        for index, variable in enumerate(getattr(model, player).variables):
+            if variable.path.endswith(("/kernel", "/embeddings")):
+                name = f"{player}/{index:03d}"
+                still = np.array_equal(states[1][name], states[3][name])
+                assert not still, f"{variable.path} of {player} never moves"
+
+
+def check_counts(subject):
+    """The model counts its steps and each optimiser its own, as `updates_per_step` says."""
+    model = subject.create_critical()
+    for step in (1, 2):
+        subject.eager_steps(model, 1)
+        assert int(model.step) == step, f"step is {int(model.step)} after {step}"
+        for name in model.optimizes:
+            done = int(getattr(model, name).iterations)
+            said = step * model.updates_per_step(name)
+            assert done == said, f"{name} has done {done} updates after {step} steps, says {said}"
+
+
+def check_schedules(subject):
+    """Linear and cosine rates of every optimiser end at 0 with the last of `steps` steps."""
+    steps = 4
+    for schedule, halfway in (("linear", 0.5), ("cosine", 0.5)):
+        schedules = {f"{name}.schedule": schedule for name in subject.row.optimizers}
+        model = subject.create_critical(steps=steps, **schedules)
+        if schedule == "linear":
+            subject.eager_steps(model, 1)  # counts what one step really takes
+            each = {name: int(getattr(model, name).iterations) for name in model.optimizes}
+        for name, count in each.items():
+            optimizer = getattr(model, name)
+            rates = []
+            for step in (0, steps // 2, steps):
+                optimizer.iterations.assign(step * count)
+                rates.append(float(optimizer.learning_rate))
+            wanted = [rates[0], halfway * rates[0], 0.0]
+            close = np.allclose(rates, wanted, rtol=1e-5, atol=1e-6 * rates[0])
+            assert close, f"{schedule} {name}: {rates} at steps 0, {steps // 2}, {steps}"
+
+
+def check_critic_parts(subject):
+    """Critic step i sees rows i::n_critic of the step's data; no two draws of noise are equal."""
+    model = subject.create_critical()
+    if not isinstance(model, AdversarialModel):
+        return
+    batch = subject.batch(0, model)
+    assert len(batch["image"]) == BATCH * model.n_critic
+    with spying(model, "discriminator_step") as steps, spying(model, "latent") as latents:
+        model.train_step(batch)
+    assert len(steps) == model.n_critic, f"{len(steps)} critic steps, n_critic={model.n_critic}"
+    for number, step in enumerate(steps):
+        for key, rows in batch.items():
+            same = np.array_equal(step["arguments"][0][key], rows[number :: model.n_critic])
+            assert same, f"critic step {number} is not given rows {number}::{model.n_critic}"
+    with spying(model, "latent") as later:
+        model.train_step(batch)
+    drawn = [call["result"].numpy().tobytes() for call in (*latents, *later)]
+    assert len(set(drawn)) == len(drawn), "the same latents are drawn twice"
+
+
+def check_needs(subject):
+    """The row trains on what it declares to need, and on no less."""
+    try:
+        subject.eager_steps(subject.reset(), 1)
+    except KeyError as error:
+        raise AssertionError(f"declares {subject.needs} but wants {error}") from error
+    for key in subject.needs:
+        batch = subject.batch(0)
+        del batch[key]
+        try:
+            subject.reset().train_step(batch)
+        except KeyError:
+            continue
+        raise AssertionError(f"declares to need {key}, but trains without it")
+
+
+def check_eager_equals_graph(subject):
+    """One step in plain Python ends in the weights of one traced step, to 1e-4."""
+    graph = subject.trained
+    model = subject.reset()
+    logs = subject.eager_steps(model, 1)
+    for name, value in snapshot(model).items():
+        error = float(np.max(np.abs(value.astype("float64") - graph[1][name]), initial=0.0))
+        assert error <= 1e-4, f"{name} differs by {error}"
+    for name, value in logs.items():
+        np.testing.assert_allclose(value, graph["logs"][0][name], rtol=1e-3, atol=1e-4)
+
+
+def check_equal_runs(subject):
+    """Eight runs from one start end in one hash."""
+    hashes = set()
+    for _ in range(8):
+        model = subject.reset()
+        subject.fit(model, 3)
+        hashes.add(model.weights_sha256())
+    assert len(hashes) == 1, f"eight equal runs gave {len(hashes)} hashes"
+
+
+def check_seeds(subject):
+    """Weights and noise are functions of the seed: same seed, same run; another, another."""
+    start, hashes = subject.reset().weights_sha256(), []
+    for seed in (0, 0, 1):
+        model = subject.create(seed=seed)
+        hashes.append([model.weights_sha256()])
+        for name, variable in model.state().items():
+            variable.assign(subject.start[name])
+        subject.eager_steps(model, 1)
+        hashes[-1].append(model.weights_sha256())
+    assert hashes[0] == hashes[1], "two models made with one seed differ"
+    assert hashes[0][0] == start
+    assert hashes[2][0] != start, "another seed gives the same first weights"
+    assert hashes[2][1] != hashes[0][1], "another seed gives the same noise in training"
+
+
+def check_keras_file(subject):
+    """A `.keras` file read back goes on bit for bit."""
+    model = subject.after_three_steps()
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(f"{folder}/model.keras")
+        loaded = tfgans.load(f"{folder}/model.keras")
+    assert loaded.weights_sha256() == model.weights_sha256(), "other weights are read than written"
+    for each in (model, loaded):
+        subject.fit(each, 2)
+    assert loaded.weights_sha256() == model.weights_sha256(), "goes on another way when read back"
+
+
+def check_checkpoint(subject):
+    """A checkpoint restored into a fresh model, already trained elsewhere, goes on bit for bit."""
+    model = subject.after_three_steps()
+    other = subject.create(seed=0)
+    subject.eager_steps(other, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints.manager(model, folder).save(checkpoint_number=3)
+        assert checkpoints.restore(checkpoints.manager(other, folder))
+    assert int(other.step) == 3
+    for each in (model, other):
+        subject.fit(each, 2)
+    assert other.weights_sha256() == model.weights_sha256(), "goes on another way when restored"
+
+
+def check_average(subject):
+    """The averaged network moves by min(decay, (1 + t) / (10 + t)), and is the one sampled."""
+    table = subject.row.defaults()
+    assert "ema_decay" in table, "has no option ema_decay"
+    plain = subject.create(ema_decay=0.0)
+    assert plain.sampler is getattr(plain, plain.generates)
+    decay = 0.2  # the ramp is 1/10, 2/11, then 3/12 > 0.2
+    model = subject.create(ema_decay=decay)
+    network = getattr(model, model.generates)
+    assert model.average is not network
+    assert model.sampler is model.average, "it is not the average that is sampled"
+    wanted = [v.numpy().astype("float64") for v in network.weights]
+    for step in range(3):
+        subject.eager_steps(model, 1)
+        share = min(decay, (1 + step) / (10 + step))
+        wanted = [
+            share * mean + (1 - share) * variable.numpy()
+            for mean, variable in zip(wanted, network.weights, strict=True)
+        ]
+        for mean, variable in zip(wanted, model.average.weights, strict=True):
+            error = float(np.max(np.abs(mean - variable.numpy())))
+            assert error < 1e-6, f"the average is off by {error} after step {step}"
+
+
+def check_sampling(subject):
+    """Pictures are a function of the seed alone, and looking at them changes nothing."""
+    model = subject.after_three_steps()
+    before = model.weights_sha256()
+    pictures = model.sample(5, seed=3)
+    assert pictures.dtype == np.uint8
+    assert pictures.shape == (5, *subject.data.image_shape)
+    assert np.array_equal(pictures, model.sample(5, seed=3)), "one seed gives two sets of pictures"
+    assert not np.array_equal(pictures, model.sample(5, seed=4)), "the seed changes nothing"
+    levels = np.abs(model.sample(70, seed=3)[:5].astype(int) - pictures).max()
+    assert levels <= 1, f"pictures depend on how many are asked for: by {levels} levels"
+    assert np.abs(model.draw_latent(99, 0, 0.5)).max() <= 0.5, "latents beyond the truncation"
+    assert np.abs(model.draw_latent(99, 0, math.inf)).max() > 0.5
+    if "label" not in subject.needs:
+        with pytest.raises(tfgans.UsageError, match="makes pictures without labels"):
+            model.sample(1, label=0)
+    assert model.weights_sha256() == before, "sampling changes the model"
+
+
+def check_export(subject):
+    """The SavedModel does what the model does, in a process without `tfgans` and keras."""
+    model = subject.after_three_steps()
+    with tempfile.TemporaryDirectory() as folder:
+        target = export.export(model, f"{folder}/export", {"variant": subject.row.name})
+        np.savez(target / "expected.npz", **_expected(model))
+        problem = plain_process().ask(target)
+    assert problem is None, problem
+
+
+def check_precision(subject, policy):
+    """A step in half precision: finite float32 logs and pictures, and a step of the right size."""
+    full = subject.trained[1]
+    with runs.precision_scope(policy):
+        model = subject.create()
+        scaled = policy == "mixed_float16"
+        for name in model.optimizes:
+            wrapped = isinstance(getattr(model, name), keras.optimizers.LossScaleOptimizer)
+            assert wrapped == scaled, f"{name} is {'' if wrapped else 'not '}loss-scaled"
+        for player in model.players:
+            dtypes = {layer.compute_dtype for layer in getattr(model, player)._flatten_layers()}
+            assert HALF[policy] in dtypes, f"{player} computes in {dtypes}"
+        assert {v.dtype for v in model.trainable_variables} == {"float32"}
+        batch = subject.batch(0, model)
+        logs = model.train_step(batch)
+    for name, value in logs.items():
+        assert math.isfinite(value), f"{name} is {value}"
+        assert value.dtype == tf.float32, f"{name} is {value.dtype}"
+    images = model.generate(model.draw_latent(3, 0, math.inf))
+    assert images.dtype == tf.float32, f"images are {images.dtype}"
+    if hasattr(model, "critic"):
+        logits = model.critic(batch)(batch["image"])
+        assert logits.dtype == tf.float32, f"logits are {logits.dtype}"
+    for player in model.players:
+        moved, usual = (_distance(subject, player, after) for after in (snapshot(model), full))
+        assert 0.5 < moved / usual < 2, f"{player} moves {moved}, in float32 {usual}"
+
+
+def check_traced_precision(subject, policy):
+    """The traced step in half precision, and its loss scale through a `.keras` file."""
+    with runs.precision_scope(policy):
+        model = subject.create()
+        logs = subject.fit(model, 2)
+    assert all(math.isfinite(value) for value in logs.values()), logs
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(f"{folder}/model.keras")
+        loaded = tfgans.load(f"{folder}/model.keras")
+    for each in (model, loaded):
+        subject.eager_steps(each, 1)
+    assert loaded.weights_sha256() == model.weights_sha256(), "goes on another way when read back"
+
+
+CHECKS = (
+    check_scheme,
+    check_options,
+    check_config,
+    check_owners,
+    check_state,
+    check_logs,
+    check_kernels_move,
+    check_counts,
+    check_schedules,
+    check_critic_parts,
+    check_needs,
+    check_eager_equals_graph,
+    check_equal_runs,
+    check_seeds,
+    check_keras_file,
+    check_checkpoint,
+    check_average,
+    check_sampling,
+    check_export,
+)
+
+
+def _distance(subject, player, after):
+    """How far the trainable variables of a player have moved from the start."""
+    variables = getattr(subject.model, player).variables
+    names = [f"{player}/{i:03d}" for i, variable in enumerate(variables) if variable.trainable]
+    return math.sqrt(sum(np.sum((after[name] - subject.start[name]) ** 2) for name in names))
+
+
+def _of_another_type(value):
+    return 3 if isinstance(value, (str, list, tuple)) else "many"
+
+
+def _another(value):
+    """A value of the same type that is not the default."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, float):
+        return value / 2 + 0.125
+    return {"normal": "uniform"}.get(value, value)
+
+
+def _expected(model):
+    """What the model in memory makes, to hold an export against; see `plain_tensorflow`."""
+    latent = model.draw_latent(5, 1, math.inf)
+    return {
+        "latent": latent,
+        "image": model.generate(latent),
+        "sample": model.sample(70, seed=7),
+        "truncated": model.sample(6, seed=7, truncation=0.3),
+    }

@@ -1,0 +1,71 @@
+"""What the documents say of the code is what the code says."""
+
+import ast
+import json
+import pathlib
+import re
+import sys
+
+import pytest
+
+from tfgans import registry
+
+ROWS = registry.list_variants()
+
+
+@pytest.fixture(name="zoo")
+def _zoo(repo, monkeypatch):
+    monkeypatch.syspath_prepend(str(repo / "tools"))
+    sys.modules.pop("zoo", None)
+    import zoo
+
+    return zoo
+
+
+def test_readme_holds_the_registry(repo, zoo):
+    text = (repo / "README.md").read_text(encoding="utf-8")
+    assert zoo.with_table(text, ROWS) == text
+
+
+def test_readme_names_the_two_commands_before_anything_else(repo):
+    text = (repo / "README.md").read_text(encoding="utf-8")
+    order = ["![", "make train", "make test", "## What is in the zoo", "## Your own pictures"]
+    order += ["tf.saved_model.load", "## A new system", "tensorboard --logdir"]
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+
+
+def test_links_in_documents_lead_somewhere(repo):
+    for document in [*repo.glob("*.md"), *repo.glob("docs/*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_results_and_zoo_belong_to_the_registry(repo):
+    names = {row.name for row in ROWS}
+    for card in repo.glob("saved_models/zoo/*/card.json"):
+        assert card.parent.name in names
+        assert json.loads(card.read_text("utf-8"))["variant"] == card.parent.name
+        size = sum(path.stat().st_size for path in card.parent.rglob("*") if path.is_file())
+        assert size < 2e6
+
+
+def test_no_document_bears_a_path_of_a_machine(repo):
+    for path in [*repo.glob("docs/**/*.json"), *repo.glob("saved_models/zoo/*/card.json")]:
+        assert not re.search(r"/(home|root|work|tmp|Users)/", path.read_text("utf-8")), path
+
+
+def test_code_hash_sees_code_and_no_comments(zoo):
+    def tree(text):
+        return ast.dump(zoo._without_docstrings(ast.parse(text)))
+
+    plain = "def f(a):\n    return a\n"
+    assert tree(plain) == tree(
+        '"""Words."""\n\ndef f(a):  # more\n    """Words."""\n    return a\n'
+    )
+    assert tree(plain) != tree("def f(a):\n    return a + 1\n")
+
+
+def test_top_level_scripts_are_thin(repo):
+    for name in ("train.py", "generate.py", "setup.py"):
+        assert len(pathlib.Path(repo, name).read_text("utf-8").splitlines()) < 20

@@ -1,0 +1,195 @@
+"""The gradient penalty on critics whose gradients are known, and the penalties of the systems."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgans
+from tfgans import penalties, randomness, registry
+
+
+def linear(weights):
+    """The critic <w, image>, whose gradient is w wherever it is asked."""
+    return lambda image: tf.reduce_sum(image * weights, axis=[1, 2, 3])[:, None]
+
+
+def half_square(image):
+    """The critic |image|^2 / 2, whose gradient is the image itself."""
+    return tf.reduce_sum(tf.square(image), axis=[1, 2, 3])[:, None] / 2.0
+
+
+def noise(*values):
+    return tf.reshape(tf.constant(values, tf.float32), (-1, 1, 1, 1))
+
+
+THREE_FOUR = tf.reshape(tf.constant([3.0, 0.0, 4.0, 0.0]), (2, 2, 1))  # norm 5
+REAL, FAKE = tf.fill((4, 2, 2, 1), 3.0), tf.fill((4, 2, 2, 1), -1.0)
+MIX = noise(0.0, 0.25, 0.5, 1.0)
+
+
+@pytest.mark.parametrize(("target", "penalty"), [(1.0, 16.0), (0.0, 25.0), (5.0, 0.0)])
+def test_linear_critic(target, penalty):
+    value = penalties.gradient_penalty(linear(THREE_FOUR), REAL, FAKE, target=target, noise=MIX)
+    assert value.dtype == tf.float32
+    assert value.shape == ()
+    np.testing.assert_allclose(value, penalty, rtol=1e-6, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("target", "penalty"), [(1.0, (1 + 1 + 1 + 25) / 4), (0.0, (4 + 0 + 4 + 36) / 4)]
+)
+def test_quadratic_critic_at_points_between(target, penalty):
+    """Four pixels of 4 e - 1: norms 2, 0, 2, 6 at e = 0, 1/4, 1/2, 1; e is the share of real."""
+    value = penalties.gradient_penalty(half_square, REAL, FAKE, target=target, noise=MIX)
+    np.testing.assert_allclose(value, penalty, rtol=1e-6)
+
+
+def test_each_image_has_its_own_norm():
+    image = tf.stack([THREE_FOUR, 2.0 * THREE_FOUR, 0.0 * THREE_FOUR])
+    np.testing.assert_allclose(
+        penalties.gradient_norm(half_square, image), [5.0, 10.0, 0.0], rtol=1e-6
+    )
+
+
+def by_weights(weights, target):
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        value = penalties.gradient_penalty(
+            linear(weights), REAL, FAKE, target=target, noise=MIX
+        )
+    return tape.gradient(value, weights)
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0])
+def test_second_order_gradient_in_closed_form(target):
+    """d (|w| - t)^2 / dw = 2 (|w| - t) w / |w|."""
+    wanted = 2.0 * (5.0 - target) * THREE_FOUR / 5.0
+    np.testing.assert_allclose(by_weights(THREE_FOUR, target), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0])
+@pytest.mark.parametrize("size", [0.0, 1e-21])
+def test_zero_gradient_has_a_finite_derivative(target, size):
+    """1e-21 squared underflows in float32: what cannot be told from 0 is treated as 0."""
+    derivative = by_weights(size * THREE_FOUR, target)
+    np.testing.assert_array_equal(derivative, np.zeros((2, 2, 1)))
+
+
+def test_zero_gradient_of_one_image_does_not_silence_the_others():
+    """At e = 1/4 the quadratic critic scaled by a is flat; the others have norms 2a, 2a, 6a."""
+    scale = tf.constant(1.0)
+    with tf.GradientTape() as tape:
+        tape.watch(scale)
+        value = penalties.gradient_penalty(
+            lambda image: scale * half_square(image), REAL, FAKE, noise=MIX
+        )
+    # d/da mean((n a - 1)^2) = mean(2 n (n - 1)) at a = 1
+    np.testing.assert_allclose(tape.gradient(value, scale), (4 + 0 + 4 + 60) / 4, rtol=1e-6)
+
+
+def numpy_penalty(outer, inner, points, target):
+    """mean((|d outer tanh(inner x) / dx| - target)^2) in float64, the gradient written out."""
+    slopes = (1.0 - np.tanh(points @ inner.T) ** 2) * outer
+    norms = np.sqrt(np.sum((slopes @ inner) ** 2, axis=1))
+    return np.mean((norms - target) ** 2)
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0])
+def test_second_order_gradient_against_finite_differences(target):
+    generator = np.random.default_rng(0)
+    outer, inner = generator.normal(size=5), generator.normal(size=(5, 4))
+    real, fake = generator.uniform(-1, 1, (2, 6, 2, 2, 1))
+    mix = generator.uniform(size=(6, 1, 1, 1))
+    points = (mix * real + (1.0 - mix) * fake).reshape(6, 4)
+
+    weights = [tf.constant(outer, tf.float32), tf.constant(inner, tf.float32)]
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+
+        def critic(image):
+            hidden = tf.tanh(tf.reshape(image, (-1, 4)) @ tf.transpose(weights[1]))
+            return tf.reduce_sum(hidden * weights[0], axis=1, keepdims=True)
+
+        arguments = [tf.constant(array, tf.float32) for array in (real, fake, mix)]
+        value = penalties.gradient_penalty(
+            critic, *arguments[:2], target=target, noise=arguments[2]
+        )
+    np.testing.assert_allclose(value, numpy_penalty(outer, inner, points, target), rtol=1e-5)
+
+    for index, gradient in enumerate(tape.gradient(value, weights)):
+        wanted = np.zeros(gradient.shape)
+        for place in np.ndindex(*gradient.shape):
+            sides = []
+            for step in (1e-6, -1e-6):
+                moved = [outer.copy(), inner.copy()]
+                moved[index][place] += step
+                sides.append(numpy_penalty(*moved, points, target))
+            wanted[place] = (sides[0] - sides[1]) / 2e-6
+        np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_float16_critic_does_not_overflow():
+    """12,288 slopes of 3: their squares add up to 110,592, beyond the 65,504 of float16."""
+    weights = tf.Variable(tf.fill((64, 64, 3), tf.constant(3.0, tf.float16)))
+
+    def critic(image):
+        return tf.reduce_mean(tf.cast(image, tf.float16) * weights * 12288.0, axis=[1, 2, 3])[:, None]
+
+    image = tf.zeros((2, 64, 64, 3))
+    with tf.GradientTape() as tape:
+        value = penalties.gradient_penalty(critic, image, image, noise=noise(0.5, 0.5))
+    np.testing.assert_allclose(value, (math.sqrt(110592) - 1.0) ** 2, rtol=1e-3)
+    assert np.isfinite(tape.gradient(value, weights)).all()
+
+
+def test_float16_keras_critic():
+    """A half-precision layer of 12,288 equal weights of 3: the norm is 332.55."""
+    half = {"dtype": "mixed_float16"}
+    dense = keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(3.0), **half)
+    critic = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.Flatten(**half), dense])
+    assert dense.compute_dtype == "float16"
+    image = tf.zeros((2, 64, 64, 3))
+    norm = penalties.gradient_norm(critic, image)
+    assert norm.dtype == tf.float32
+    np.testing.assert_allclose(norm, [math.sqrt(110592)] * 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(4, 2, 2, 3), (4, 3, 2, 1), (3, 2, 2, 1)])
+def test_unequal_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match=r"real and fake must have one shape, got \(4, 2, 2, 1\)"):
+        penalties.gradient_penalty(half_square, REAL, tf.zeros(shape), noise=MIX)
+
+
+def tiny(name, **options):
+    return tfgans.create(
+        name, tfgans.DataSpec((8, 8, 1)), **{**registry.load(name).tiny, **options}
+    )
+
+
+def test_wgan_gp_weighs_its_penalty_with_lambda():
+    real, fake = tf.zeros((4, 2, 2, 1)), tf.ones((4, 2, 2, 1))
+    value = tiny("wgan_gp").gradient_penalty(linear(THREE_FOUR), real, fake)
+    np.testing.assert_allclose(value, 10.0 * 16.0, rtol=1e-6)
+    value = tiny("wgan_gp", gp_weight=0.5).gradient_penalty(linear(THREE_FOUR), real, fake)
+    np.testing.assert_allclose(value, 0.5 * 16.0, rtol=1e-6)
+
+
+def test_wgan_gp_mixes_with_its_own_stateless_numbers():
+    model = tiny("wgan_gp", gp_weight=1.0)
+    model.part = 1
+    mix = randomness.uniform(model.seed, model.step, "gradient_penalty", (4, 1, 1, 1), 1)
+    wanted = penalties.gradient_penalty(half_square, REAL, FAKE, noise=mix)
+    np.testing.assert_allclose(model.gradient_penalty(half_square, REAL, FAKE), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["hinge", "sngan"])
+def test_margin_penalty_is_half_the_squared_norm_of_the_last_kernel(name):
+    model = tiny(name, margin_weight=0.5)
+    for variable in model.discriminator.trainable_variables:
+        variable.assign(tf.ones_like(variable))
+    # One level: a 4x4 map of 4 channels meets a 4x4 kernel.
+    value = model.margin_penalty(None, None, None)
+    np.testing.assert_allclose(value, 0.5 * 4 * 4 * 4 / 2, rtol=1e-6)

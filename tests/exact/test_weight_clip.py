@@ -1,0 +1,93 @@
+"""The WGAN critic: the box its weights live in, and how many steps it takes."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgans
+from tfgans import registry
+from tfgans.layers import WeightClip
+
+ROWS = [entry.name for entry in registry.list_variants() if entry.module == "wgan"]
+DATA = tfgans.DataSpec((16, 16, 1))
+
+
+def tiny(name, **options):
+    return tfgans.create(name, DATA, **{**registry.load(name).tiny, **options})
+
+
+def batch_for(model, rows=4):
+    generator = np.random.default_rng(0)
+    image = generator.uniform(-1, 1, (rows * model.batches_per_step, *DATA.image_shape))
+    return {"image": tf.constant(image, tf.float32)}
+
+
+def test_clip_moves_what_lies_outside_and_nothing_else():
+    weight = [-3.0, -0.01, -0.004, 0.0, 0.01, 0.02]
+    wanted = [-0.01, -0.01, -0.004, 0.0, 0.01, 0.01]
+    np.testing.assert_allclose(WeightClip(0.01)(tf.constant(weight)), wanted, rtol=1e-7)
+
+
+def test_clip_is_written_to_files():
+    again = keras.constraints.deserialize(keras.constraints.serialize(WeightClip(0.02)))
+    assert type(again) is WeightClip
+    assert again.limit == 0.02
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0])
+def test_empty_box_is_refused(limit):
+    with pytest.raises(ValueError, match=f"limit={limit} must be > 0"):
+        WeightClip(limit)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_trainable_weight_of_the_critic_lies_in_the_box_after_a_step(name):
+    """Batch normalisation's too, whose scales start at 1; the generator's are free."""
+    model = tiny(name)
+    critic = model.discriminator.trainable_variables
+    assert max(np.abs(v.numpy()).max() for v in critic) > 0.01
+    model.train_step(batch_for(model))
+    limit = np.float32(0.01)
+    assert all(np.abs(v.numpy()).max() <= limit for v in critic)
+    # Clipped, not set: what lay inside has moved by the optimiser alone.
+    assert len(np.unique(critic[0].numpy())) > 2
+    assert max(np.abs(v.numpy()).max() for v in model.generator.trainable_variables) > 0.01
+
+
+def test_critic_with_batch_norm_has_its_scales_clipped():
+    model = tiny("wgan", n_critic=1)
+    scales = [v for v in model.discriminator.trainable_variables if v.name == "gamma"]
+    assert scales
+    model.train_step(batch_for(model))
+    for scale in scales:
+        np.testing.assert_allclose(scale, 0.01, rtol=1e-6)
+
+
+def test_limit_is_an_option():
+    model = tiny("wgan_mlp", **{"discriminator.weight_clip": 0.03})
+    model.train_step(batch_for(model))
+    largest = max(np.abs(v.numpy()).max() for v in model.discriminator.trainable_variables)
+    np.testing.assert_allclose(largest, 0.03, rtol=1e-6)
+
+
+def test_exactly_n_critic_steps():
+    model = tiny("wgan_mlp", n_critic=5)
+    assert model.batches_per_step == 5
+    for step in (1, 2):
+        model.train_step(batch_for(model))
+        assert int(model.d_optimizer.iterations) == 5 * step
+        assert int(model.g_optimizer.iterations) == step
+
+
+def test_warm_up_takes_more_critic_steps_at_first_and_every_500th():
+    """The first 25 generator steps and each 500th have 7 critic steps, the others 2."""
+    model = tiny("wgan_mlp", warm_up_critic_steps=7)
+    batch = batch_for(model)
+    step = tf.function(model.train_step)
+    for done, critic_steps in [(0, 7), (24, 7), (25, 2), (499, 2), (500, 7), (501, 2), (1000, 7)]:
+        model.step.assign(done)
+        before = int(model.d_optimizer.iterations)
+        step(batch)
+        assert int(model.d_optimizer.iterations) - before == critic_steps, done
+        assert int(model.step) == done + 1
