@@ -21,9 +21,16 @@ def manager(model, run_dir) -> tf.train.CheckpointManager:
 
 def restore(checkpoints: tf.train.CheckpointManager) -> bool:
     """Restores the newest checkpoint, every variable of it; returns whether there was one."""
-    if checkpoints.latest_checkpoint is None:
+    newest = checkpoints.latest_checkpoint
+    if newest is None:
         return False
-    checkpoints.checkpoint.restore(checkpoints.latest_checkpoint).assert_consumed()
+    try:
+        checkpoints.checkpoint.restore(newest).assert_consumed()
+    except (AssertionError, LookupError, ValueError, tf.errors.OpError) as error:
+        raise UsageError(
+            f"the checkpoint {newest!r} is damaged, or was written by other code: remove it to go "
+            "on from the one before"
+        ) from error
     return True
 
 

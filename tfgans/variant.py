@@ -161,7 +161,7 @@ def _described(docstring: str | None) -> dict[str, str]:
     section = re.search(r"\n *Args:\n(.*?)(?:\n *\n|\Z)", docstring or "", re.DOTALL)
     if not section:
         return {}
-    entries = re.split(r"\n? *(?<![^\n ])(\w+): ", "\n" + inspect.cleandoc(section[1]))
+    entries = re.split(r"(?m)^(\w+): ", inspect.cleandoc(section[1]))
     pairs = zip(entries[1::2], entries[2::2], strict=True)
     return {name: " ".join(text.split()) for name, text in pairs}
 

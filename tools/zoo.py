@@ -128,9 +128,9 @@ def write_table(rows):
         "",
         "Written by `make zoo` from `docs/results/*.json`. Each row is one run of its default",
         "options, one seed, on the 4,000 training pictures of `digits`, judged in pixel space",
-        "against the 1,000 held-out ones: 1-NN accuracy (0.5 is best, 1 is apart; over all, and",
-        "generated and real pictures alone) and MMD (0 is best), 1,000 against 1,000; then the"
-        "protocol, the mean over ten blocks of 100 + 100. Time is the training's own, on the",
+        "against the 1,000 held-out ones: 1-NN accuracy (0.5 is best, 1 is apart; of both, of",
+        "real and of generated pictures alone) and MMD (0 is best), 1,000 against 1,000; then",
+        "text 002's protocol, the mean over ten blocks of 100 + 100. Time is the run's own, on the",
         "threads that the result names.",
         "",
         "| variant | steps | time | 1-NN (real, fake) | MMD | 1-NN, 100 + 100 | MMD, 100 + 100 |",

@@ -56,6 +56,19 @@ def check_config(subject):
     assert rebuilt.seed == model.seed
 
 
+def check_options_matter(subject):
+    """Each constructor argument of the class changes what a step does, or what is drawn after it."""
+
+    def outcome(model):
+        subject.eager_steps(model, 1)
+        return model.weights_sha256(), model.sample(4).tobytes()
+
+    usual = outcome(subject.reset())
+    for key, value in routed(subject.row.resolve(subject.options), "").items():
+        model = subject.create(**{key: _another(value)})
+        assert outcome(model) != usual, f"{key}={_another(value)!r} changes nothing"
+
+
 def check_owners(subject):
     """Each variable has one owner; a step of one player changes nothing that is another's."""
     model = subject.reset()
@@ -295,17 +308,9 @@ def check_export(subject):
 
 def check_precision(subject, policy):
     """A step in half precision: finite float32 logs and pictures, and a step of the right size."""
-    full = subject.trained[1]
     with runs.precision_scope(policy):
         model = subject.create()
-        scaled = policy == "mixed_float16"
-        for name in model.optimizes:
-            wrapped = isinstance(getattr(model, name), keras.optimizers.LossScaleOptimizer)
-            assert wrapped == scaled, f"{name} is {'' if wrapped else 'not '}loss-scaled"
-        for player in model.players:
-            dtypes = {layer.compute_dtype for layer in getattr(model, player)._flatten_layers()}
-            assert HALF[policy] in dtypes, f"{player} computes in {dtypes}"
-        assert {v.dtype for v in model.trainable_variables} == {"float32"}
+        _check_half(model, policy)
         batch = subject.batch(0, model)
         logs = model.train_step(batch)
     for name, value in logs.items():
@@ -317,8 +322,26 @@ def check_precision(subject, policy):
         logits = model.critic(batch)(batch["image"])
         assert logits.dtype == tf.float32, f"logits are {logits.dtype}"
     for player in model.players:
-        moved, usual = (_distance(subject, player, after) for after in (snapshot(model), full))
-        assert 0.5 < moved / usual < 2, f"{player} moves {moved}, in float32 {usual}"
+        norms = [float(each[f"grad_norm/{player}"]) for each in (logs, subject.trained["logs"][0])]
+        assert 0.5 < norms[0] / norms[1] < 2, f"{player}: gradients of {norms[0]}, not {norms[1]}"
+        moved = [
+            _distance(subject, player, after) for after in (snapshot(model), subject.trained[1])
+        ]
+        assert 0.5 < moved[0] / moved[1] < 2, f"{player} moves {moved[0]}, in float32 {moved[1]}"
+
+
+def _check_half(model, policy):
+    """Half precision where it is wanted, float32 where not, and losses scaled for float16."""
+    for name in model.optimizes:
+        optimizer = getattr(model, name)
+        wrapped = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        assert wrapped == (policy == "mixed_float16"), f"{name}: loss scaling is {wrapped}"
+        if wrapped:
+            optimizer.dynamic_scale.assign(2.0**10)  # the first one may skip some steps
+    for player in model.players:
+        dtypes = {layer.compute_dtype for layer in getattr(model, player)._flatten_layers()}
+        assert HALF[policy] in dtypes, f"{player} computes in {dtypes}"
+    assert {v.dtype for v in model.trainable_variables} == {"float32"}
 
 
 def check_traced_precision(subject, policy):
@@ -370,13 +393,13 @@ def _of_another_type(value):
 
 
 def _another(value):
-    """A value of the same type that is not the default."""
+    """A value of the same type that is not the default, and allowed."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
-        return value + 1
+        return value + 3
     if isinstance(value, float):
-        return value / 2 + 0.125
+        return value / 16 + 0.03  # of a decay too little for the ramp to hide it
     return {"normal": "uniform"}.get(value, value)
 
 

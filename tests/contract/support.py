@@ -104,6 +104,7 @@ def snapshot(model):
     return {name: variable.numpy() for name, variable in model.state().items()}
 
 
+@functools.lru_cache(maxsize=2)
 def subject_of(name):
     """The subject of a row of the registry, or of a user's own file."""
     return Subject(registry.load(name), registry.needs(name))

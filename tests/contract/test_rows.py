@@ -13,13 +13,21 @@ from tfgans import registry
 def pytest_generate_tests(metafunc):
     rows = metafunc.config.getoption("variant", None)
     rows = rows or [entry.name for entry in registry.list_variants()]
+    if "scheme" in metafunc.fixturenames:  # the first row of each class
+        rows = list({registry.load(name).model: name for name in reversed(rows)}.values())
     # A row's tests stay together, on one worker, so that they share one traced model.
     grouped = [pytest.param(row, marks=pytest.mark.xdist_group(row)) for row in rows]
-    metafunc.parametrize("subject", grouped, indirect=True, scope="module")
+    name = "scheme" if "scheme" in metafunc.fixturenames else "subject"
+    metafunc.parametrize(name, grouped, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
 def subject(request):
+    return support.subject_of(request.param)
+
+
+@pytest.fixture(scope="module")
+def scheme(request):
     return support.subject_of(request.param)
 
 
@@ -29,5 +37,14 @@ def test_row(subject, check):
 
 
 @pytest.mark.parametrize("policy", checks.HALF)
-def test_half_precision(subject, policy):
+def test_row_in_half_precision(subject, policy):
     checks.check_precision(subject, policy)
+
+
+@pytest.mark.parametrize("policy", checks.HALF)
+def test_scheme_traced_in_half_precision(scheme, policy):
+    checks.check_traced_precision(scheme, policy)
+
+
+def test_scheme_heeds_its_options(scheme):
+    checks.check_options_matter(scheme)

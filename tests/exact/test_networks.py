@@ -10,15 +10,13 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies
 
-import tfgans
-from tfgans import DataSpec, UsageError, registry
+from tfgans import DataSpec, UsageError
 from tfgans.layers import SpectralNormalization
 from tfgans.networks import dcgan, mlp, resnet
 from tfgans.networks.sizes import start_and_doublings
 
 FACES = DataSpec((64, 64, 3))
 DIGITS = DataSpec((28, 28, 1))
-HYPERPARAMETERS = {"width": 2}
 
 
 def count(variables):
@@ -207,7 +205,7 @@ def test_dcgan_of_constant_width_is_a_bit_more_than_an_order_of_magnitude_smalle
 def test_perceptron_of_figure_7_is_as_large_as_the_dcgan_within_a_factor_of_two(faces):
     perceptron = mlp.generator(FACES, width=512, num_layers=4)
     by_hand = 65 * 512 + 3 * 513 * 512 + 513 * 64 * 64 * 3
-    assert count(perceptron.trainable_variables) == by_hand == 7_125_504
+    assert count(perceptron.trainable_variables) == by_hand == 7_124_992
     assert 0.5 < by_hand / count(faces[0].trainable_variables) < 2
 
 
@@ -299,8 +297,8 @@ def test_resnet_sums_over_the_map():
     np.testing.assert_allclose(summed, np.sum(last_map, axis=(1, 2)), rtol=1e-4, atol=1e-6)
 
 
-def test_resnet_shortcuts_carry_the_picture_where_the_residual_is_nothing():
-    """With zeroed 3x3 kernels a block is its shortcut: identity, or nearest-neighbour doubling."""
+def test_resnet_shortcut_carries_the_picture_where_the_residual_is_nothing():
+    """With 3x3 kernels of zeros and a 1x1 identity a block repeats each pixel."""
     data = DataSpec((8, 8, 1))
     generator = resnet.generator(data, latent_dim=3, width=2)
     for layer in layers_of(generator, keras.layers.Conv2D):
@@ -314,25 +312,11 @@ def test_resnet_shortcuts_carry_the_picture_where_the_residual_is_nothing():
     )
     np.testing.assert_allclose(large, np.repeat(np.repeat(small, 2, 1), 2, 2), rtol=1e-6)
 
-    discriminator = resnet.discriminator(data, width=2, num_flat_blocks=1)
-    for layer in layers_of(discriminator, SpectralNormalization):
-        if layer.layer.kernel.shape[0] == 3:
-            layer.layer.kernel.assign(np.zeros(layer.layer.kernel.shape))
-    before, after = (layer.output for layer in layers_of(discriminator, keras.layers.Add)[-2:])
-    image = tf.constant(np.random.default_rng(0).normal(size=(2, 8, 8, 1)), tf.float32)
-    # A kernel of zeros has no singular value to divide by; a tiny one is as good.
-    for layer in layers_of(discriminator, SpectralNormalization):
-        if not layer.layer.kernel.numpy().any():
-            layer.u.assign(tf.ones_like(layer.u))
-            layer.v.assign(tf.ones_like(layer.v))
-            layer.layer.kernel.assign(1e-30 * tf.ones_like(layer.layer.kernel))
-    old, new = keras.Model(discriminator.input, [before, after])({"image": image})
-    assert old.shape == new.shape
 
 
-NETWORKS = {
-    "dcgan": (dcgan.generator, dcgan.discriminator),
-    "resnet": (resnet.generator, resnet.discriminator),
+NETWORKS = {  # builders and the smallest options of the discriminator
+    "dcgan": (dcgan.generator, dcgan.discriminator, {"width": 1}),
+    "resnet": (resnet.generator, resnet.discriminator, {"width": 1, "num_flat_blocks": 0}),
 }
 
 
@@ -345,22 +329,22 @@ def named_size(error):
 def build_or_named_size(family, height, width, channels):
     """Builds both networks, or returns the size that their refusals name."""
     data = DataSpec((height, width, channels))
-    generator, discriminator = NETWORKS[family]
+    generator, discriminator, options = NETWORKS[family]
     try:
-        made = generator(data, latent_dim=2, **HYPERPARAMETERS).output.shape
+        made = generator(data, latent_dim=2, width=1).output.shape
     except UsageError as error:
         assert f"{height}x{width}" in str(error)
         assert "\n" not in str(error)
         with pytest.raises(UsageError, match=re.escape(str(error))):
-            discriminator(data, **HYPERPARAMETERS)
+            discriminator(data, **options)
         return named_size(error)
     assert made == (None, *data.image_shape)
-    assert discriminator(data, **HYPERPARAMETERS).output.shape == (None, 1)
+    assert discriminator(data, **options).output.shape == (None, 1)
     return None
 
 
 @pytest.mark.parametrize("family", NETWORKS)
-@hypothesis.settings(max_examples=12)
+@hypothesis.settings(max_examples=8)
 @hypothesis.given(
     height=strategies.integers(1, 80),
     width=strategies.integers(1, 80),
@@ -387,19 +371,3 @@ def test_every_size_up_to_160_starts_and_doubles_exactly_or_names_one_that_does(
                 named = height, width
             assert (start[0] << start[2], start[1] << start[2]) == named
             assert 4 <= min(start[:2]) <= 7
-
-
-@pytest.mark.parametrize("name", [entry.name for entry in registry.list_variants()])
-def test_images_and_logits_are_float32_in_half_precision(name):
-    """The one place where they are cast: `generate` and `discriminate`, or the network's end."""
-    row = registry.load(name)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = tfgans.create(row, DataSpec((8, 8, 1)), **row.tiny)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    image = model.generate(tf.zeros((2, model.latent_dim)))
-    assert image.dtype == tf.float32
-    assert np.abs(image).max() <= 1.0
-    if hasattr(model, "discriminate"):
-        assert model.discriminate(image, {}).dtype == tf.float32

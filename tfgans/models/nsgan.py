@@ -63,5 +63,6 @@ VARIANTS = (
             "d_optimizer.beta_1": 0.5,
         },
         tiny={"generator.latent_dim": 4, "generator.width": 4, "discriminator.width": 4},
+        steps=3000,
     ),
 )

@@ -33,6 +33,7 @@ VARIANTS = (
             "d_optimizer.beta_1": 0.5,
         },
         tiny={"generator.latent_dim": 4, "generator.width": 4, "discriminator.width": 4},
+        steps=3000,
     ),
     Variant(
         name="sngan_resnet",
@@ -58,6 +59,6 @@ VARIANTS = (
             "discriminator.width": 4,
             "discriminator.num_flat_blocks": 0,
         },
-        steps=2000,
+        steps=800,
     ),
 )

@@ -42,6 +42,8 @@ class VAE(GenerativeModel):
 
     def __init__(self, encoder, decoder, *, kl_weight=1.0, reconstruction_weight=1.0, **kwargs):
         super().__init__({"encoder": encoder, "decoder": decoder}, **kwargs)
+        if self.latent_distribution != "normal":
+            raise UsageError("latent_distribution='uniform': the prior of a VAE is normal")
         encoded = encoder.output["mean"].shape[-1]
         if encoded != self.latent_dim:
             raise UsageError(

@@ -57,7 +57,7 @@ class WGAN(AdversarialModel):
             self.part = self.n_critic + turn  # its latents are its own
             part = {key: tf.roll(rows, turn, 0)[:: self.n_critic] for key, rows in batch.items()}
             self.discriminator_step(part, losses.wasserstein_discriminator)
-            return turn + 1
+            return [turn + 1]
 
         tf.while_loop(lambda turn: turn < extra, one_more, [tf.constant(0)], parallel_iterations=1)
 
@@ -81,6 +81,7 @@ VARIANTS = (
         optimizers=RMSPROP,
         options=PAPER,
         tiny=TINY,
+        steps=3000,
     ),
     Variant(
         name="wgan_no_bn",
@@ -89,6 +90,7 @@ VARIANTS = (
         optimizers=RMSPROP,
         options={**PAPER, "generator.batch_norm": False, "generator.constant_width": True},
         tiny=TINY,
+        steps=2000,
     ),
     Variant(
         name="wgan_mlp_generator",
@@ -97,6 +99,7 @@ VARIANTS = (
         optimizers=RMSPROP,
         options={**PAPER, "generator.num_layers": 4, "generator.width": 512},
         tiny=TINY,
+        steps=2000,
     ),
     Variant(
         name="wgan_mlp",
@@ -105,7 +108,7 @@ VARIANTS = (
         optimizers=RMSPROP,
         options=PAPER,
         tiny=TINY,
-        steps=20000,
+        steps=10000,
         batch_size=100,
     ),
 )
