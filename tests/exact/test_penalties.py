@@ -57,9 +57,7 @@ def test_each_image_has_its_own_norm():
 def by_weights(weights, target):
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        value = penalties.gradient_penalty(
-            linear(weights), REAL, FAKE, target=target, noise=MIX
-        )
+        value = penalties.gradient_penalty(linear(weights), REAL, FAKE, target=target, noise=MIX)
     return tape.gradient(value, weights)
 
 
@@ -136,7 +134,9 @@ def test_float16_critic_does_not_overflow():
     weights = tf.Variable(tf.fill((64, 64, 3), tf.constant(3.0, tf.float16)))
 
     def critic(image):
-        return tf.reduce_mean(tf.cast(image, tf.float16) * weights * 12288.0, axis=[1, 2, 3])[:, None]
+        return tf.reduce_mean(tf.cast(image, tf.float16) * weights * 12288.0, axis=[1, 2, 3])[
+            :, None
+        ]
 
     image = tf.zeros((2, 64, 64, 3))
     with tf.GradientTape() as tape:

@@ -81,9 +81,7 @@ def test_bernoulli_nll_is_least_where_the_chance_is_the_grey_value():
     with tf.GradientTape() as tape:
         tape.watch(logits)
         value = reconstruction.bernoulli_nll(logits, 2.0 * grey - 1.0)
-    np.testing.assert_allclose(
-        value, scipy.stats.bernoulli.entropy(np.ravel(grey)), rtol=1e-6
-    )
+    np.testing.assert_allclose(value, scipy.stats.bernoulli.entropy(np.ravel(grey)), rtol=1e-6)
     np.testing.assert_allclose(tape.gradient(value, logits), np.zeros((3, 1, 1, 1)), atol=1e-7)
 
 

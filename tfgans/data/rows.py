@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfgans.data import pictures
+from tfgans.data import pictures, pycalls
 from tfgans.errors import UsageError
 
 # Above this many bytes of uint8 pictures (2 GiB) a data set stays on disk. Tests lower it.
@@ -68,8 +68,7 @@ class ArrayRows:
 
         if self.in_memory:
             return tf.gather(self._tensor, indices), indices
-        images = tf.numpy_function(self.take, [indices], tf.uint8)
-        return tf.ensure_shape(images, (indices.shape[0], *self.shape[1:])), indices
+        return pycalls.gather(lambda wanted: (self.take(wanted), wanted), self.shape[1:], indices)
 
     @functools.cached_property
     def _tensor(self):
@@ -102,11 +101,7 @@ class FileRows:
 
     def gather(self, indices):
         """Returns the uint8 pictures at int64 `indices`, and the indices they truly come from."""
-        import tensorflow as tf
-
-        images, used = tf.numpy_function(self._decoded, [indices], (tf.uint8, tf.int64))
-        rows = indices.shape[0]
-        return tf.ensure_shape(images, (rows, *self.shape[1:])), tf.ensure_shape(used, (rows,))
+        return pycalls.gather(self._decoded, self.shape[1:], indices)
 
     def _decoded(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         images = np.empty((len(indices), *self.shape[1:]), np.uint8)
