@@ -19,6 +19,11 @@ def manager(model, run_dir) -> tf.train.CheckpointManager:
     return tf.train.CheckpointManager(checkpoint, str(folder), _KEPT, checkpoint_name="step")
 
 
+def exist(run_dir) -> bool:
+    """Whether the folder of a run holds a checkpoint."""
+    return tf.train.latest_checkpoint(Path(run_dir) / "checkpoints") is not None
+
+
 def restore(checkpoints: tf.train.CheckpointManager) -> bool:
     """Restores the newest checkpoint, every variable of it; returns whether there was one."""
     newest = checkpoints.latest_checkpoint
@@ -40,6 +45,8 @@ def copy_networks(source, model) -> None:
     Raises:
         UsageError: If the two have other players, or networks of other shapes.
     """
+    if not hasattr(source, "players"):
+        raise UsageError("init_from needs a run folder or a .keras file: a SavedModel cannot train")
     if source.players != model.players:
         raise UsageError(
             f"init_from holds the players {source.players}, this variant has {model.players}"

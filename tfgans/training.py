@@ -84,10 +84,14 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
     compat.disable_remapper()
     with runs.precision_scope(plan["precision"]):
         model = _model(plan)
+        if plan["init_from"] and not (resume and checkpoints.exist(run_dir)):
+            checkpoints.copy_networks(factory.load(plan["init_from"]), model)
         folder = _run_folder(run_dir, resume, plan)
         saved = checkpoints.manager(model, folder)
-        if not checkpoints.restore(saved) and plan["init_from"]:
-            checkpoints.copy_networks(factory.load(plan["init_from"]), model)
+        checkpoints.restore(saved)
+        if model.step > plan["steps"]:
+            done = f"the run in {str(folder)!r} is at step {int(model.step)} already"
+            raise UsageError(f"steps={plan['steps']}: {done}")
         runs.write_options(folder, plan)
         return _run(model, plan, folder, saved)
 
@@ -182,8 +186,6 @@ def _run_folder(run_dir, resume, plan) -> pathlib.Path:
 def _run(model, plan, folder, saved) -> Result:
     """Fits from the restored step to the last one, and exports."""
     step, steps = int(model.step), plan["steps"]
-    if step > steps:
-        raise UsageError(f"steps={steps}: the run in {str(folder)!r} is at step {step} already")
     metrics_file = folder / runs.METRICS_FILE
     last = runs.truncate_metrics(metrics_file, step) or {}
     licence = []

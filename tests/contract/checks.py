@@ -57,7 +57,7 @@ def check_config(subject):
 
 
 def check_options_matter(subject):
-    """Each constructor argument of the class changes what a step does, or what is drawn after it."""
+    """Each constructor argument of the class changes a step, or what is drawn after it."""
 
     def outcome(model):
         subject.eager_steps(model, 1)

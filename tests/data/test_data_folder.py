@@ -372,6 +372,24 @@ def test_a_file_lost_in_mid_training_does_not_end_it(tmp_path, monkeypatch, capl
     assert str(lost) in caplog.text
 
 
+ENDS_WITH_AN_ITERATOR_ALIVE = """
+import sys
+from tfgans import data
+from tfgans.data import rows
+rows.MEMORY_LIMIT_BYTES = 1000
+dataset, _ = data.load(sys.argv[1], batch_size=200, batches_per_step=3)
+iterator = iter(dataset)
+next(iterator)
+print("done")
+"""
+
+
+def test_a_program_that_streams_can_end(tmp_path, run_python, repo):
+    fill(tmp_path, 300, height=64, width=64)
+    done = run_python("-c", ENDS_WITH_AN_ITERATOR_ALIVE, tmp_path, cwd=repo)
+    assert (done.returncode, done.stdout) == (0, "done\n")
+
+
 def test_all_files_lost_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(rows, "MEMORY_LIMIT_BYTES", 1000)
     fill(tmp_path, 4)

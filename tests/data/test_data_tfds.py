@@ -102,6 +102,16 @@ def test_any_prepared_data_set_without_labels_and_of_two_sizes(tmp_path):
     assert source.spec.image_shape == (4, 5, 3)
 
 
+def test_damaged_data_is_told_in_one_line(tmp_path):
+    images = {"image": np.zeros((30, 6, 9, 3), np.uint8)}
+    store(tmp_path, "own_pictures", "1.0.0", {"train": images}, shape=(6, 9, 3), classes=0)
+    [record] = tmp_path.glob("own_pictures/1.0.0/*.tfrecord*")
+    record.write_bytes(record.read_bytes()[:-50])
+    with pytest.raises(UsageError, match="'tfds:own_pictures' cannot be read from") as caught:
+        data.open_source("tfds:own_pictures", data_dir=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.fixture
 def no_network(monkeypatch):
     def fail(*_, **__):

@@ -78,6 +78,7 @@ def _download(name: str, builder) -> None:
 
 
 def _read(name: str, builder, split: str, size: tuple[int, int] | None, fit: str) -> Collection:
+    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     image, label = _feature_names(name, builder)
@@ -94,7 +95,12 @@ def _read(name: str, builder, split: str, size: tuple[int, int] | None, fit: str
     # Pictures of different sizes cannot be stacked before they are scaled.
     batches = dataset.batch(1 if None in feature.shape else _BATCH)
     total = builder.info.splits[split].num_examples
-    images, labels = _filled(name, _without_autotune(batches), (image, label), total, size, fit)
+    batches = _without_autotune(batches)
+    try:
+        images, labels = _filled(name, batches, (image, label), total, size, fit)
+    except tf.errors.OpError as error:
+        where = f"{name!r} cannot be read from {str(builder.data_path)!r}"
+        raise UsageError(f"{where}: {_first_line(error.message)}") from error
     names = tuple(builder.info.features[label].names or ()) if label else ()
     if not names or labels.min() < 0:  # splits without answers carry -1
         labels, names = None, ()

@@ -70,7 +70,7 @@ VARIANTS = (
             "d_optimizer.schedule": "linear",
         },
         tiny=TINY,
-        steps=5000,
+        steps=4000,
     ),
     Variant(
         name="wgan_gp_paper",
