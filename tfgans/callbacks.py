@@ -215,7 +215,8 @@ class Progress(StepCallback):
 class MetricsLog(StepCallback):
     """Writes the means of the logs to `metrics.jsonl` and TensorBoard, then begins them anew.
 
-    TensorBoard also gets `learning_rate/<optimizer>`, `steps_per_second` and the options.
+    TensorBoard gets them as `train/d_loss`, with `learning_rate/<optimizer>`,
+    `train/steps_per_second` and the options.
 
     Args:
         path: File of JSON lines {step, seconds, <log names>}; rows are added.
@@ -270,7 +271,8 @@ class MetricsLog(StepCallback):
         if self.events is not None:
             rates = {f"learning_rate/{k}": v for k, v in self._learning_rates().items()}
             with self.checkpoints.writing("the TensorBoard log", self.step):
-                self.events.scalars(self.step, {**self._logs, **rates, "steps_per_second": speed})
+                values = {**self._logs, **rates, "steps_per_second": speed}
+                self.events.scalars(self.step, {_tag(name): v for name, v in values.items()})
         self.model.reset_metrics()
 
     def _learning_rates(self) -> dict[str, float]:
@@ -429,6 +431,11 @@ def append_line(path: Path, line: str) -> None:
         if path.exists():
             os.truncate(path, size)
         raise
+
+
+def _tag(name: str) -> str:
+    """Names without a group of their own share one in TensorBoard."""
+    return name if "/" in name else f"train/{name}"
 
 
 def _short(value: float) -> float | None:

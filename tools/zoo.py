@@ -9,6 +9,7 @@ result is skipped; the hash of the code does not see comments and docstrings.
 
 import ast
 import hashlib
+import inspect
 import json
 import pathlib
 import shutil
@@ -24,8 +25,9 @@ MEGABYTES = 2.0  # larger generators are not shipped
 
 # What decides the weights of a run on the packaged digits.
 CODE = ("adversarial", "base", "factory", "losses", "penalties", "randomness", "reconstruction")
-CODE_FOLDERS = ("layers", "networks")
-DATA_CODE = ("digits", "order", "pipeline", "rows", "source")
+CODE += tuple(f"data/{name}" for name in ("digits", "order", "pipeline", "rows", "source"))
+CODE += tuple(f"layers/{name}" for name in ("spectral_normalization", "weight_clip"))
+CODE += ("networks/sizes",)
 
 
 def main(names):
@@ -35,9 +37,9 @@ def main(names):
     rows = registry.list_variants()
     wanted = [registry.get(name).name for name in names] or [row.name for row in rows]
     for name in wanted:
-        options, steps = resolved(name)
-        code = code_sha256(registry.get(name).module)
-        if up_to_date(name, options, steps, code):
+        row = registry.load(name)
+        code = code_sha256(row)
+        if up_to_date(row, code):
             print(f"{name}: unchanged, skipped", file=sys.stderr)
         else:
             make(name, code)
@@ -45,37 +47,27 @@ def main(names):
     write_readme(rows)
 
 
-def resolved(name):
-    """Returns the default options of a row and its default length."""
-    from tfgans import registry
-
-    row = registry.load(name)
-    return row.resolve({}), row.steps
-
-
-def code_sha256(module):
-    """Hashes what the row's code does, without its comments and docstrings."""
-    package = REPO / "tfgans"
-    paths = [package / f"{name}.py" for name in CODE]
-    paths += [package / "data" / f"{name}.py" for name in DATA_CODE]
-    paths += [path for folder in CODE_FOLDERS for path in sorted((package / folder).glob("*.py"))]
+def code_sha256(row):
+    """Hashes what decides the row's weights: the base, its class, its networks; no comments."""
+    paths = [REPO / "tfgans" / f"{name}.py" for name in CODE]
+    paths += sorted({inspect.getsourcefile(part) for part in (row.model, *row.networks.values())})
     digest = hashlib.sha256()
-    for path in [*paths, package / "models" / f"{module}.py"]:
+    for path in map(pathlib.Path, paths):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        if path.parent.name == "models":  # other rows of the file are other rows' business
+        if path.parent.name == "models":  # the rows of the file are in the options
             tree.body = [node for node in tree.body if not isinstance(node, ast.Assign)]
         digest.update(ast.dump(_without_docstrings(tree)).encode())
     return digest.hexdigest()
 
 
-def up_to_date(name, options, steps, code):
+def up_to_date(row, code):
     """Whether the committed result was made by this code with these options."""
-    path = RESULTS / f"{name}.json"
+    path = RESULTS / f"{row.name}.json"
     if not path.exists():
         return False
     result = json.loads(path.read_text(encoding="utf-8"))
     made_by = (result["options"], result["steps"], result["code_sha256"])
-    return made_by == (options, steps, code)
+    return made_by == (row.resolve({}), row.steps, code)
 
 
 def make(name, code):

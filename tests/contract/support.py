@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import re
 import subprocess
 import sys
 
@@ -110,6 +111,17 @@ def subject_of(name):
     return Subject(registry.load(name), registry.needs(name))
 
 
+@contextlib.contextmanager
+def refused(message):
+    """Fails unless what is done inside is refused with such a message."""
+    said = "nothing"
+    try:
+        yield
+    except tfgans.UsageError as error:
+        said = str(error)
+    assert re.search(message, said), f"not refused with {message}, says {said}"
+
+
 class _Calls(list):
     """Calls of a method: what `on_call` returned before, the arguments, and the result."""
 
@@ -118,6 +130,7 @@ class _Calls(list):
 
 @contextlib.contextmanager
 def spying(model, method):
+    """Notes the calls of a method of `model`."""
     calls, original = _Calls(), getattr(model, method)
 
     def spy(*arguments, **named):

@@ -173,6 +173,24 @@ class HasAnOptionWithoutMeaning(Sound):
         self.mystery = mystery
 
 
+class TakesUnknownKeys(Variant):
+    def resolve(self, overrides):
+        known = self.defaults()
+        return super().resolve({key: value for key, value in overrides.items() if key in known})
+
+
+class TakesAnyType(Variant):
+    def resolve(self, overrides):
+        for key in overrides:
+            super().resolve({key: self.defaults().get(key)})
+        return {**self.defaults(), **overrides}
+
+
+for lax in (TakesUnknownKeys, TakesAnyType):
+    FAULTS.append(
+        pytest.param(lax(**vars(SOUND)), checks.check_options, "not refused", id=lax.__name__)
+    )
+
 plant(
     "misspelt",
     checks.check_options,

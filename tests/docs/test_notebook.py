@@ -5,11 +5,11 @@ import nbformat
 import pytest
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_quickstart_runs(repo, tmp_path):
     notebook = nbformat.read(repo / "docs" / "quickstart.ipynb", as_version=4)
     client = nbclient.NotebookClient(
-        notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=500, resources={"metadata": {"path": str(tmp_path)}}
     )
     client.execute()
     outputs = [cell.outputs[-1] for cell in notebook.cells if cell.get("outputs")]

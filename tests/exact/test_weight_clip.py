@@ -43,22 +43,26 @@ def test_empty_box_is_refused(limit):
 
 @pytest.mark.parametrize("name", ROWS)
 def test_every_trainable_weight_of_the_critic_lies_in_the_box_after_a_step(name):
-    """Batch normalisation's too, whose scales start at 1; the generator's are free."""
+    """Biases and batch normalisation's scales and shifts too; the generator is free."""
     model = tiny(name)
-    critic = model.discriminator.trainable_variables
-    assert max(np.abs(v.numpy()).max() for v in critic) > 0.01
+    generator = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        values = generator.choice([-0.5, -0.02, -0.005, 0.005, 0.02, 0.5], variable.shape)
+        variable.assign(values)
+        assert np.abs(values).max() > 0.01
     model.train_step(batch_for(model))
-    limit = np.float32(0.01)
-    assert all(np.abs(v.numpy()).max() <= limit for v in critic)
+    for variable in model.discriminator.trainable_variables:
+        assert np.abs(variable.numpy()).max() <= np.float32(0.01), variable.path
     # Clipped, not set: what lay inside has moved by the optimiser alone.
-    assert len(np.unique(critic[0].numpy())) > 2
-    assert max(np.abs(v.numpy()).max() for v in model.generator.trainable_variables) > 0.01
+    kernel = np.abs(model.discriminator.trainable_variables[0].numpy())
+    assert np.mean((kernel > 0.002) & (kernel < 0.008)) > 0.1
+    assert max(np.abs(v.numpy()).max() for v in model.generator.trainable_variables) > 0.4
 
 
-def test_critic_with_batch_norm_has_its_scales_clipped():
+def test_scales_of_batch_norm_start_at_one_and_are_clipped_at_once():
     model = tiny("wgan", n_critic=1)
     scales = [v for v in model.discriminator.trainable_variables if v.name == "gamma"]
-    assert scales
+    assert min(scale.numpy().min() for scale in scales) > 0.9
     model.train_step(batch_for(model))
     for scale in scales:
         np.testing.assert_allclose(scale, 0.01, rtol=1e-6)
@@ -84,7 +88,7 @@ def test_warm_up_takes_more_critic_steps_at_first_and_every_500th():
     """The first 25 generator steps and each 500th have 7 critic steps, the others 2."""
     model = tiny("wgan_mlp", warm_up_critic_steps=7)
     batch = batch_for(model)
-    step = tf.function(model.train_step)
+    step = tf.function(model.train_step, autograph=False)  # as Keras traces it
     for done, critic_steps in [(0, 7), (24, 7), (25, 2), (499, 2), (500, 7), (501, 2)]:
         model.step.assign(done)
         before = int(model.d_optimizer.iterations)

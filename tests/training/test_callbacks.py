@@ -151,14 +151,15 @@ def test_a_run_leaves_its_files(run):
 def test_tensorboard_shows_all_and_forgets_what_a_resume_undid(run):
     model, run_dir, _ = run
     events = read_events(run_dir / "tensorboard")
-    rates = {"learning_rate/g_optimizer", "learning_rate/d_optimizer", "steps_per_second"}
-    assert set(events.Tags()["scalars"]) == {*model.all_logs, *rates}
-    assert {"d_real", "d_fake", "grad_norm/generator"} <= set(events.Tags()["scalars"])
-    assert [event.step for event in events.Scalars("d_loss")] == [2, 4, 6, 8, 9]
+    rates = {"learning_rate/g_optimizer", "learning_rate/d_optimizer", "train/steps_per_second"}
+    logs = {name if "/" in name else f"train/{name}" for name in model.all_logs}
+    assert set(events.Tags()["scalars"]) == {*logs, *rates}
+    assert {"train/d_real", "train/d_fake", "grad_norm/generator"} <= logs
+    assert [event.step for event in events.Scalars("train/d_loss")] == [2, 4, 6, 8, 9]
     assert [event.step for event in events.Images("samples")] == [2, 4, 6, 8, 9]
     assert len(list((run_dir / "tensorboard").iterdir())) == 2  # one a start
     rows = {row["step"]: row for row in rows_of(run_dir / "metrics.jsonl")}
-    for event in events.Scalars("gradient_penalty"):
+    for event in events.Scalars("train/gradient_penalty"):
         assert event.value == pytest.approx(rows[event.step]["gradient_penalty"], rel=1e-6)
     rate = events.Scalars("learning_rate/g_optimizer")[0].value
     assert rate == pytest.approx(float(model.g_optimizer.learning_rate))

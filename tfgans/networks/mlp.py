@@ -26,13 +26,14 @@ def generator(data: DataSpec, *, latent_dim=64, width=256, num_layers=2):
     return keras.Model({"latent": latent}, image, name="generator")
 
 
-def discriminator(data: DataSpec, *, width=256, num_layers=2, weight_clip=0.0):
+def discriminator(data: DataSpec, *, width=256, num_layers=2, dropout=0.0, weight_clip=0.0):
     """Builds `pixels - width - ... - 1` with LeakyReLU 0.2 and a linear output.
 
     Args:
         data: Shape of the pictures.
         width: Units of each hidden layer.
         num_layers: Number of hidden layers.
+        dropout: Share of each hidden layer's units left out in training.
         weight_clip: Largest absolute value of every weight; 0 leaves them free.
 
     Returns:
@@ -45,6 +46,8 @@ def discriminator(data: DataSpec, *, width=256, num_layers=2, weight_clip=0.0):
     for _ in range(num_layers):
         features = keras.layers.Dense(width, **constraints)(features)
         features = keras.layers.LeakyReLU(0.2)(features)
+        if dropout:
+            features = keras.layers.Dropout(dropout)(features)
     logits = keras.layers.Dense(1, **constraints, name="logits")(features)
     return keras.Model({"image": image}, logits, name="discriminator")
 
