@@ -143,7 +143,7 @@ def hinge_discriminator(real_logits, fake_logits):
         Scalar float32.
 
     Reference:
-        Lim and Ye, 2017, arXiv:1705.02894, Section 2; Miyato et al., 2018, Equation 16.
+        Lim and Ye, 2017, arXiv:1705.02894; Miyato et al., 2018, arXiv:1802.05957, Equation 16.
     """
     real = tf.reduce_mean(tf.nn.relu(1.0 - real_logits))
     return real + tf.reduce_mean(tf.nn.relu(1.0 + fake_logits))

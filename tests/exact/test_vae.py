@@ -177,3 +177,8 @@ def test_generated_picture_is_the_expected_one(model):
 def test_unequal_latents_are_refused():
     with pytest.raises(UsageError, match=r"encoder.latent_dim=2 must equal decoder.latent_dim=1"):
         built(**{"encoder.latent_dim": 2})
+
+
+def test_latents_other_than_the_prior_are_refused():
+    with pytest.raises(UsageError, match="latent_distribution='uniform': the prior of a VAE is"):
+        built(latent_distribution="uniform")

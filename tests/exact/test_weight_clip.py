@@ -49,7 +49,6 @@ def test_every_trainable_weight_of_the_critic_lies_in_the_box_after_a_step(name)
     for variable in model.trainable_variables:
         values = generator.choice([-0.5, -0.02, -0.005, 0.005, 0.02, 0.5], variable.shape)
         variable.assign(values)
-        assert np.abs(values).max() > 0.01
     model.train_step(batch_for(model))
     for variable in model.discriminator.trainable_variables:
         assert np.abs(variable.numpy()).max() <= np.float32(0.01), variable.path

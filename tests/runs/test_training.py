@@ -117,7 +117,7 @@ def refused(answer, says, code=2):
     """Checks that an answer is one line on stderr that matches `says`."""
     assert answer[0] == code, answer
     assert answer[1] == ""
-    lines = [line for line in answer[2].splitlines() if "training pictures" not in line]
+    lines = [line for line in answer[2].splitlines() if not line.startswith("Optical")]
     assert re.fullmatch(f"error: {says}", lines[-1]), answer[2]
     if code == 2:
         assert len(lines) == 1, answer[2]
@@ -240,7 +240,7 @@ def test_the_length_is_fixed_where_a_schedule_depends_on_it(finished, train):
 def test_a_used_run_folder_is_left_alone(finished, train):
     folder, result = finished
     before = tree(folder)
-    refused(train(*WGAN_GP, f"--run_dir={result.run_dir}"), ".*holds a run: resume it, or.*")
+    refused(train(*WGAN_GP, f"--run_dir={result.run_dir}"), ".*holds a run: add --resume.*")
     refused(train(*WGAN_GP, f"--run_dir={result.export_dir}"), ".*holds files but no run.*")
     assert tree(folder) == before
     assert not pathlib.Path("runs").exists()
@@ -318,19 +318,22 @@ def test_a_users_own_file(train, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(train):
-    fast = ("--set", "g_optimizer.learning_rate=1e30", "d_optimizer.learning_rate=1e30")
-    answer = train(*WGAN_GP, *fast, "--steps=9", "--checkpoint_every=1", "--run_dir=run")
+    fast = ("--set", "d_optimizer.learning_rate=3e8")
+    answer = train(*WGAN_GP, *fast, "--steps=40", "--checkpoint_every=1", "--run_dir=run")
     says = (
         r"step (\d+): [\w/]+ is -?(nan|inf); last good checkpoint: step (\d+), run/checkpoints/.*"
     )
     refused(answer, says, code=1)
     step, _, good = re.search(says, answer[2]).groups()
     assert int(good) == int(step) - 1
-    assert max((row["step"] for row in rows_of("run")), default=0) < int(step)
+    model = tfgans.load("run")
+    assert int(model.step) == int(good)
+    assert all(np.isfinite(variable).all() for variable in model.state().values())
 
 
 def test_a_run_that_breaks_at_once_has_no_checkpoint_to_name(train):
-    answer = train(*WGAN_GP, "--set", "gp_weight=1e39", "--steps=2", "--run_dir=run")
+    fast = ("--set", "d_optimizer.learning_rate=1e38")
+    answer = train(*WGAN_GP, *fast, "--steps=2", "--run_dir=run")
     refused(answer, r"step 1: [\w/]+ is -?(nan|inf); no checkpoint was written yet", code=1)
 
 

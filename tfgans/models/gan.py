@@ -6,9 +6,9 @@
 
 Multilayer perceptrons of text 002 (G 64-256-256-784 with ReLU and tanh, D with LeakyReLU 0.2)
 in place of the paper's maxout networks; dropout in the discriminator and SGD with momentum as in
-the paper, the rate falling linearly instead of exponentially. The discriminator learns at a tenth
-of the generator's rate. Without the dropout, or at equal rates, it wins within some thousand steps
-and the generator's gradient dies, as the theory says it must.
+the paper, the rate falling linearly instead of exponentially and the momentum constant. The
+discriminator learns at a tenth of the generator's rate. Without the dropout, or at equal rates, it
+wins within some thousand steps and the generator's gradient dies, as the theory says it must.
 """
 
 import keras

@@ -5,7 +5,8 @@
     python train.py --variant=hinge
 
 The weight term of the soft-margin SVM acts on the last layer's kernel w, the separating
-hyperplane, and is off by default, as in the works that took the loss over.
+hyperplane, and is off by default, as in the works that took the loss over. Under spectral
+normalisation, which ignores the kernel's scale, it is a weight decay and no margin.
 """
 
 import keras
@@ -25,7 +26,7 @@ class HingeGAN(AdversarialModel):
         margin_weight: Weight of half the squared norm of the hyperplane; 0 leaves it out.
 
     Reference:
-        Lim and Ye, 2017, arXiv:1705.02894, Section 3.
+        Lim and Ye, 2017, arXiv:1705.02894; Miyato et al., 2018, arXiv:1802.05957, Equations 16, 17.
     """
 
     logs = ("d_loss", "g_loss", "margin_penalty")

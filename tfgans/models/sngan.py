@@ -59,6 +59,6 @@ VARIANTS = (
             "discriminator.width": 4,
             "discriminator.num_flat_blocks": 0,
         },
-        steps=800,
+        steps=600,
     ),
 )

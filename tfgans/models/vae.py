@@ -4,9 +4,10 @@
 
     python train.py --variant=vae
 
-Perceptrons of one hidden layer of 500, as in the paper; pixels are Bernoulli with the grey
-value as probability. `kl_weight` and `reconstruction_weight` show what too much of either term
-does (text 004).
+Perceptrons of one hidden layer of 500, as in the paper, but with ReLU and Adam where it has tanh
+and Adagrad. Pixels are Bernoulli with the grey value as probability, so the likelihoods are those
+of a binary picture only where the data is binary. `kl_weight` and `reconstruction_weight` show
+what too much of either term does (text 004).
 """
 
 import math
@@ -57,7 +58,7 @@ class VAE(GenerativeModel):
         image = batch["image"]
 
         def objective():
-            mean, log_variance = self.posterior(image)
+            mean, log_variance = self.posterior(image, training=True)
             noise = self.normal("posterior", (image.shape[0], self.latent_dim))
             logits = self.logits(mean + tf.exp(0.5 * log_variance) * noise, training=True)
             nll = tf.reduce_mean(reconstruction.bernoulli_nll(logits, image))
@@ -67,19 +68,23 @@ class VAE(GenerativeModel):
         nll, kl = self.minimize("vae_optimizer", objective)
         return self.track(loss=nll + kl, reconstruction=nll, kl=kl)
 
-    def posterior(self, image):
+    def posterior(self, image, training=False):
         """Returns mean and log variance of q(z|x), float32 `(batch, latent_dim)` each."""
-        outputs = self.encoder({"image": image})
+        outputs = self.encoder({"image": image}, training=training)
         return tuple(tf.cast(outputs[name], tf.float32) for name in ("mean", "log_variance"))
 
     def logits(self, latent, training=False):
-        """Returns the pixels' logits, from the decoder in training and else from the average."""
-        decoder = self.decoder if training else self.sampler
-        return tf.cast(decoder({"latent": latent}, training=training), tf.float32)
+        """Returns the pixels' logits, float32 `(batch, height, width, channels)`."""
+        return tf.cast(self.decoder({"latent": latent}, training=training), tf.float32)
 
     def generate(self, latent):
         """Returns the expected picture: 2 s(logits) - 1 = tanh(logits / 2)."""
-        return tf.tanh(0.5 * self.logits(latent))
+        logits = tf.cast(self.sampler({"latent": latent}, training=False), tf.float32)
+        return tf.tanh(0.5 * logits)
+
+    def reconstruct(self, image):
+        """Returns the expected picture at the posterior's mean; an average has no part in it."""
+        return tf.tanh(0.5 * self.logits(self.posterior(image)[0]))
 
     def log_likelihood(self, image, num_samples=100, seed=0):
         """Estimates log p(x) by importance sampling from the posterior; at least the ELBO.
@@ -113,7 +118,7 @@ class VAE(GenerativeModel):
         return super().signatures() | {
             "encode": (lambda image: self.posterior(image)[0], [image]),
             "decode": (self.generate, [latent]),
-            "reconstruct": (lambda image: self.generate(self.posterior(image)[0]), [image]),
+            "reconstruct": (self.reconstruct, [image]),
         }
 
 

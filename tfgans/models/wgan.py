@@ -63,13 +63,17 @@ class WGAN(AdversarialModel):
 
 
 RMSPROP = {"g_optimizer": keras.optimizers.RMSprop, "d_optimizer": keras.optimizers.RMSprop}
+# Keras adds epsilon under the root: 1e-16 there is the authors' 1e-8 beside it. Its default, 1e-7,
+# is a floor of 3e-4, above most gradients of a clipped critic, and slows the generator tenfold.
 PAPER = {
     "n_critic": 5,
     "discriminator.weight_clip": 0.01,
     "g_optimizer.learning_rate": 5e-5,
     "g_optimizer.rho": 0.99,
+    "g_optimizer.epsilon": 1e-16,
     "d_optimizer.learning_rate": 5e-5,
     "d_optimizer.rho": 0.99,
+    "d_optimizer.epsilon": 1e-16,
 }
 TINY = {"n_critic": 2, "generator.latent_dim": 4, "generator.width": 4, "discriminator.width": 4}
 

@@ -37,7 +37,9 @@ def generator(data: DataSpec, *, latent_dim=128, width=256):
 
 
 def discriminator(data: DataSpec, *, width=128, num_flat_blocks=2):
-    """Builds two halving blocks, then flat ones, a global sum and one number; all normalised.
+    """Builds blocks that halve down to 7 or 8 pixels, flat ones, a global sum and one number.
+
+    Every layer is spectrally normalised. At 28 and 32 pixels two blocks halve, as in the paper.
 
     Args:
         data: Shape of the pictures.
