@@ -42,7 +42,7 @@ def main(names):
         if up_to_date(row, code):
             print(f"{name}: unchanged, skipped", file=sys.stderr)
         else:
-            make(name, code)
+            make(row, code)
     write_table(rows)
     write_readme(rows)
 
@@ -70,45 +70,45 @@ def up_to_date(row, code):
     return made_by == (row.resolve({}), row.steps, code)
 
 
-def make(name, code):
+def make(row, code):
     """Trains, judges and stores a row."""
+    command = ["train.py", f"--variant={row.name}"]
+    made_by = {"options": row.resolve({}), "steps": row.steps, "code_sha256": code}
+    with tempfile.TemporaryDirectory() as scratch:
+        where = [f"--run_dir={scratch}/run", f"--export_dir={scratch}/export", "--json"]
+        done = subprocess.run(
+            [sys.executable, *command, *where], cwd=REPO, stdout=subprocess.PIPE, text=True
+        )
+        result = {"command": " ".join(["python", *command]), "variant": row.name, **made_by}
+        if done.returncode:
+            result["failure"] = f"ended with exit code {done.returncode}"
+        else:
+            log = json.loads(done.stdout.splitlines()[-1])["metrics"]
+            result |= {"log": log, **store(row.name, pathlib.Path(scratch, "export"))}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(result, indent=2) + "\n"
+    (RESULTS / f"{row.name}.json").write_text(text, encoding="utf-8")
+    print(f"{row.name}: {result.get('failure', result.get('metrics'))}", file=sys.stderr)
+
+
+def store(name, exported):
+    """Judges an exported generator, ships it if it is small, and returns what its card says."""
     import judge
 
     from tfgans import export, images
 
-    command = ["train.py", f"--variant={name}"]
-    with tempfile.TemporaryDirectory() as scratch:
-        where = [f"--run_dir={scratch}/run", f"--export_dir={scratch}/export", "--json"]
-        done = subprocess.run(
-            [sys.executable, *command, *where],
-            cwd=REPO,
-            stdout=subprocess.PIPE,
-            check=True,
-            text=True,
-        )
-        card_path = pathlib.Path(scratch, "export", "card.json")
-        card = json.loads(card_path.read_text(encoding="utf-8"))
-        card["metrics"] = judge.judge_model(card_path.parent)
-        card_path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-        size = sum(path.stat().st_size for path in card_path.parent.rglob("*") if path.is_file())
-        result = {
-            "command": " ".join(["python", *command]),
-            **{key: value for key, value in card.items() if key != "signatures"},
-            "log": json.loads(done.stdout.splitlines()[-1])["metrics"],
-            "code_sha256": code,
-            "megabytes": round(size / 1e6, 3),
-            "shipped": size / 1e6 < MEGABYTES,
-        }
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        sample = export.load_saved_model(card_path.parent).sample(64, seed=0)
-        images.save_png(RESULTS / f"{name}.png", images.grid(sample))
-        if result["shipped"]:
-            shutil.rmtree(ZOO / name, ignore_errors=True)
-            shutil.copytree(card_path.parent, ZOO / name)
-        text = json.dumps(result, indent=2) + "\n"
-        (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
-    one_nn = result["metrics"]["one_nn"]["value"]
-    print(f"{name}: 1-NN {one_nn:.3f} in {result['wall_time_s']:.0f} s", file=sys.stderr)
+    card = json.loads((exported / "card.json").read_text(encoding="utf-8"))
+    card["metrics"] = judge.judge_model(exported)
+    (exported / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    sample = export.load_saved_model(exported).sample(64, seed=0)
+    images.save_png(RESULTS / f"{name}.png", images.grid(sample))
+    size = sum(path.stat().st_size for path in exported.rglob("*") if path.is_file()) / 1e6
+    shutil.rmtree(ZOO / name, ignore_errors=True)
+    if size < MEGABYTES:
+        shutil.copytree(exported, ZOO / name)
+    facts = {key: value for key, value in card.items() if key != "signatures"}
+    return {**facts, "megabytes": round(size, 3), "shipped": size < MEGABYTES}
 
 
 def write_table(rows):
@@ -134,6 +134,9 @@ def write_table(rows):
         if path.exists():
             result = json.loads(path.read_text(encoding="utf-8"))
             link = f"[`{row.name}`](results/{row.name}.json)"
+            if "failure" in result:
+                lines.append(f"| {link} | {result['steps']} | {result['failure']} | | | | |")
+                continue
             minutes = f"{result['wall_time_s'] / 60:.1f} min"
             lines.append(_line(link, result["steps"], minutes, result["metrics"]))
         else:

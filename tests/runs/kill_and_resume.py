@@ -165,7 +165,7 @@ def kill_and_resume(folder, reference, *, kills, seed=0, say=print):
 def _wait_until(training, moment, share, draw):
     """Waits for the moment; `share` says how far into the run. Returns whether it still runs."""
     if moment == "start":
-        wait = training.started + 10 * draw.random() ** 2
+        wait = training.started + 8 * draw.random()
         return training.wait_for(lambda: time.perf_counter() > wait or training.writes_checkpoint)
     step = share * (STEPS - 2 * CHECKPOINT_EVERY)
     if moment == "checkpoint":
