@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ OPTIONS = (
     *("--set", "generator.width=32", "discriminator.width=16"),
 )
 MOMENTS = ("start", "step", "checkpoint")
-POLL = 0.001
+POLL = 0.002
 
 
 class Training:
@@ -48,7 +49,7 @@ class Training:
         words = ["--resume"] if resume else [*OPTIONS, f"--export_dir={folder / 'export'}"]
         # What a user has: the tests' one thread would hide what threads do to each other.
         env = {key: value for key, value in os.environ.items() if not key.startswith("TF_NUM_")}
-        self.started = time.perf_counter()
+        self.started, self.started_at = time.perf_counter(), time.time()
         with open(folder / "stdout", "w") as stdout, open(folder / "stderr", "w") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, TRAIN, *words, f"--run_dir={self.run_dir}", "--json"],
@@ -89,13 +90,14 @@ class Training:
 
     @property
     def writes_checkpoint(self):
-        """Whether files of a checkpoint are there that is not finished."""
-        folder = self.run_dir / "checkpoints"
-        names = os.listdir(folder) if folder.exists() else []
-        steps = {
-            int(name.partition("-")[2].split(".")[0].split("_")[0]) for name in names if "-" in name
-        }
-        return max(steps, default=0) > self.checkpoint
+        """Whether it has begun a checkpoint that is not finished."""
+        newest = self.checkpoint
+        with contextlib.suppress(OSError):  # files come and go
+            for path in (self.run_dir / "checkpoints").iterdir():
+                step = re.match(r"step-(\d+)[._]", path.name)
+                if step and int(step[1]) > newest and path.stat().st_mtime >= self.started_at:
+                    return True
+        return False
 
     def wait_for(self, condition):
         """Waits until `condition()` holds; returns whether the process was still running then."""
@@ -165,8 +167,8 @@ def kill_and_resume(folder, reference, *, kills, seed=0, say=print):
 def _wait_until(training, moment, share, draw):
     """Waits for the moment; `share` says how far into the run. Returns whether it still runs."""
     if moment == "start":
-        wait = training.started + 8 * draw.random()
-        return training.wait_for(lambda: time.perf_counter() > wait or training.writes_checkpoint)
+        seconds, before = 8 * draw.random(), training.checkpoint
+        return training.wait_for(lambda: training.seconds > seconds or training.checkpoint > before)
     step = share * (STEPS - 2 * CHECKPOINT_EVERY)
     if moment == "checkpoint":
         return training.wait_for(
