@@ -261,7 +261,10 @@ class GenerativeModel(keras.Model):
     # What makes a run repeatable.
 
     def state(self) -> dict[str, tf.Variable]:
-        """Returns all that training changes, in a fixed order: networks, average, optimisers."""
+        """Returns all that training changes, in a fixed order: networks, average, optimisers.
+
+        The states of layers that draw are left out: each step sets them anew.
+        """
         owners = {player: getattr(self, player) for player in self.players}
         if self.average is not None:
             owners["average"] = self.average
@@ -269,7 +272,8 @@ class GenerativeModel(keras.Model):
         named = {"step": self.step.value}
         for owner, keeper in owners.items():
             for index, variable in enumerate(keeper.variables):
-                named[f"{owner}/{index:03d}"] = variable.value
+                if not variable.path.endswith("seed_generator_state"):
+                    named[f"{owner}/{index:03d}"] = variable.value
         return named
 
     def weights_sha256(self) -> str:

@@ -20,6 +20,8 @@ TINY = [
     "--dataset=optdigits",
     "--batch_size=4",
     *("--set", "generator.width=4", "discriminator.width=4", "--set", "generator.latent_dim=3"),
+    # With the row's schedules a resumed run may not change its length.
+    *("--set", "g_optimizer.schedule=constant", "d_optimizer.schedule=constant"),
 ]
 
 OWN_FILE = """

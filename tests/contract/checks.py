@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from support import (
     BATCH,
+    assign,
     changed,
     may_move,
     plain_process,
@@ -105,6 +106,8 @@ def check_state(subject):
     held = {id(variable) for variable in model.state().values()}
     keepers = [model, *(getattr(model, name) for name in model.optimizes)]
     missing = [v.path for keeper in keepers for v in keeper.variables if id(v.value) not in held]
+    # Each step sets these anew, from its seed and number.
+    missing = [path for path in missing if not path.endswith("seed_generator_state")]
     assert not missing, f"state() lacks {missing}"
 
 
@@ -131,7 +134,7 @@ def check_kernels_move(subject):
 
 def check_counts(subject):
     """The model counts its steps and each optimiser its own, as `updates_per_step` says."""
-    model = subject.create_critical()
+    model = subject.reset_critical()
     for step in (1, 2):
         subject.eager_steps(model, 1)
         assert int(model.step) == step, f"step is {int(model.step)} after {step}"
@@ -143,27 +146,25 @@ def check_counts(subject):
 
 def check_schedules(subject):
     """Linear and cosine rates of every optimiser end at 0 with the last of `steps` steps."""
-    steps = 4
-    for schedule in ("linear", "cosine"):  # both are half-way down half-way through
-        schedules = {f"{name}.schedule": schedule for name in subject.row.optimizers}
-        model = subject.create_critical(steps=steps, **schedules)
-        if schedule == "linear":
-            subject.eager_steps(model, 1)  # counts what one step really takes
-            each = {name: int(getattr(model, name).iterations) for name in model.optimizes}
-        for name, count in each.items():
-            optimizer = getattr(model, name)
-            rates = []
+    model, steps = subject.reset_critical(), 4
+    subject.eager_steps(model, 1)
+    counts = {name: int(getattr(model, name).iterations) for name in model.optimizes}
+    cosine = {f"{name}.schedule": "cosine" for name in model.optimizes}
+    several = {"n_critic": 2} if "n_critic" in subject.row.defaults() else {}
+    for each in (model, subject.create(steps=steps, **several, **cosine)):
+        for name, count in counts.items():  # what one step really takes
+            optimizer, rates = getattr(each, name), []
             for step in (0, steps // 2, steps):
                 optimizer.iterations.assign(step * count)
                 rates.append(float(optimizer.learning_rate))
-            wanted = [rates[0], 0.5 * rates[0], 0.0]
+            wanted = [rates[0], rates[0] / 2, 0.0]  # a cosine is half-way down there too
             close = np.allclose(rates, wanted, rtol=1e-5, atol=1e-6 * rates[0])
-            assert close, f"{schedule} {name}: {rates} at steps 0, {steps // 2}, {steps}"
+            assert close, f"{name}: {rates} at steps 0, {steps // 2}, {steps}"
 
 
 def check_critic_parts(subject):
     """Critic step i sees rows i::n_critic of the step's data; no two draws of noise are equal."""
-    model = subject.create_critical()
+    model = subject.reset_critical()
     if not isinstance(model, AdversarialModel):
         return
     batch = subject.batch(0, model)
@@ -221,17 +222,13 @@ def check_equal_runs(subject):
 
 def check_seeds(subject):
     """Weights and noise are functions of the seed: same seed, same run; another, another."""
-    start, hashes = subject.reset().weights_sha256(), []
-    for seed in (0, 0, 1):
-        model = subject.create(seed=seed)
-        hashes.append([model.weights_sha256()])
-        for name, variable in model.state().items():
-            variable.assign(subject.start[name])
-        subject.eager_steps(model, 1)
-        hashes[-1].append(model.weights_sha256())
+    first, hashes = subject.reset(), []
+    for model in (first, subject.create(seed=0), subject.create(seed=1)):
+        new = model.weights_sha256()
+        subject.eager_steps(assign(model, subject.start), 1)
+        hashes.append((new, model.weights_sha256()))
     assert hashes[0] == hashes[1], "two models made with one seed differ"
-    assert hashes[0][0] == start
-    assert hashes[2][0] != start, "another seed gives the same first weights"
+    assert hashes[2][0] != hashes[0][0], "another seed gives the same first weights"
     assert hashes[2][1] != hashes[0][1], "another seed gives the same noise in training"
 
 
@@ -257,7 +254,7 @@ def check_checkpoint(subject):
         assert checkpoints.restore(checkpoints.manager(other, folder))
     assert int(other.step) == 3
     for each in (model, other):
-        subject.fit(each, 2)
+        subject.eager_steps(each, 2)
     assert other.weights_sha256() == model.weights_sha256(), "goes on another way when restored"
 
 
@@ -265,8 +262,8 @@ def check_average(subject):
     """The averaged network moves by min(decay, (1 + t) / (10 + t)), and is the one sampled."""
     table = subject.row.defaults()
     assert "ema_decay" in table, "has no option ema_decay"
-    plain = subject.create(ema_decay=0.0)
-    assert plain.sampler is getattr(plain, plain.generates)
+    plain = subject.model
+    assert plain.ema_decay or plain.sampler is getattr(plain, plain.generates)
     decay = 0.2  # the ramp is 1/10, 2/11, then 3/12 > 0.2
     model = subject.create(ema_decay=decay)
     network = getattr(model, model.generates)

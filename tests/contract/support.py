@@ -39,25 +39,32 @@ class Subject:
         options = {**self.options, **options}
         return tfgans.create(self.row, self.data, seed=seed, steps=steps, **options)
 
-    def create_critical(self, **options):
-        """A fresh model with two critic steps, where it has critic steps."""
-        several = {"n_critic": 2} if "n_critic" in self.row.defaults() else {}
-        return self.create(**several, **options)
-
     @functools.cached_property
     def model(self):
-        """The model that all checks share; ask for it by `reset`."""
+        """The model that the checks share; ask for it by `reset`."""
         model = self.create()
         self.start = snapshot(model)
+        return model
+
+    @functools.cached_property
+    def critical(self):
+        """One with two critic steps, where it has any, and rates that fall to 0 in four steps."""
+        options = {f"{name}.schedule": "linear" for name in self.row.optimizers}
+        if "n_critic" in self.row.defaults():
+            options["n_critic"] = 2
+        model = self.create(steps=4, **options)
+        self.critical_start = snapshot(model)
         return model
 
     def reset(self):
         """The model as it was when new."""
         model = self.model
-        for name, variable in model.state().items():
-            variable.assign(self.start[name])
-        model.reset_metrics()
-        return model
+        return assign(model, self.start)
+
+    def reset_critical(self):
+        """The other as it was when new."""
+        model = self.critical
+        return assign(model, self.critical_start)
 
     def batch(self, step, model=None):
         """The data of a step: the keys that the row needs and no others."""
@@ -93,11 +100,15 @@ class Subject:
 
     def after_three_steps(self):
         """The model in the state after three traced steps."""
-        states = self.trained
-        model = self.reset()
-        for name, variable in model.state().items():
-            variable.assign(states[3][name])
-        return model
+        return assign(self.model, self.trained[3])
+
+
+def assign(model, state):
+    """Puts a model into the state of a snapshot, its logs begun anew."""
+    for name, variable in model.state().items():
+        variable.assign(state[name])
+    model.reset_metrics()
+    return model
 
 
 def snapshot(model):

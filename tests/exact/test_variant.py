@@ -249,7 +249,7 @@ SETTINGS = {  # what the papers and the courses say
     "sngan": adam(2e-4, 0.5)
     | {"n_critic": 1, "discriminator.spectral_norm": True, "discriminator.batch_norm": False},
     "sngan_resnet": adam(2e-4, 0.0, 0.9) | {"n_critic": 5, "discriminator.num_flat_blocks": 2},
-    "vae": {"kl_weight": 1.0, "reconstruction_weight": 1.0, "encoder.width": 500},
+    "vae": {"kl_weight": 1.0, "reconstruction_weight": 1.0, "encoder.width": 256},
 }
 
 

@@ -106,7 +106,9 @@ def checkpoints(manager):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of 5 steps by `fit`, then resumed at step 4 and run to step 9."""
-    model = tfgans.create("wgan_gp", tfgans.DataSpec((8, 8, 1)), **registry.load("wgan_gp").tiny)
+    constant = {f"{name}.schedule": "constant" for name in ("g_optimizer", "d_optimizer")}
+    options = {**registry.load("wgan_gp").tiny, **constant}
+    model = tfgans.create("wgan_gp", tfgans.DataSpec((8, 8, 1)), **options)
     run_dir, batch = tmp_path_factory.mktemp("run"), 4 * model.batches_per_step
     pictures = np.random.default_rng(0).uniform(-1, 1, (batch, 8, 8, 1)).astype(np.float32)
     data = tf.data.Dataset.from_tensors({"image": pictures}).repeat()
