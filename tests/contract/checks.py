@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from support import (
     BATCH,
+    SEEDS,
     assign,
     changed,
     may_move,
@@ -104,10 +105,12 @@ def check_state(subject):
     """`state()` holds everything that training changes: it is what checkpoints save."""
     model = subject.reset()
     held = {id(variable) for variable in model.state().values()}
+    networks = [getattr(model, player) for player in model.players]
+    networks += [model.average] if model.average is not None else []
+    drawing = [v for net in networks for v in net.variables if v.path.endswith(SEEDS)]
+    held |= {id(v.value) for v in drawing}  # each step sets these anew, from its seed and number
     keepers = [model, *(getattr(model, name) for name in model.optimizes)]
     missing = [v.path for keeper in keepers for v in keeper.variables if id(v.value) not in held]
-    # Each step sets these anew, from its seed and number.
-    missing = [path for path in missing if not path.endswith("seed_generator_state")]
     assert not missing, f"state() lacks {missing}"
 
 

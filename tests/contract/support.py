@@ -17,7 +17,8 @@ from tfgans import registry
 SIZE = 8
 BATCH = 4
 CLASSES = 3
-STATISTICS = ("moving_mean", "moving_variance", "seed_generator_state")
+SEEDS = "seed_generator_state"
+STATISTICS = ("moving_mean", "moving_variance", SEEDS)
 
 
 class Subject:
