@@ -64,7 +64,7 @@ class WGAN(AdversarialModel):
 
 RMSPROP = {"g_optimizer": keras.optimizers.RMSprop, "d_optimizer": keras.optimizers.RMSprop}
 # Keras adds epsilon under the root: 1e-16 there is the authors' 1e-8 beside it. Its default, 1e-7,
-# is a floor of 3e-4, above most gradients of a clipped critic, and slows the generator tenfold.
+# is a floor of 3e-4, above most gradients through a clipped critic, and slows the generator.
 PAPER = {
     "n_critic": 5,
     "discriminator.weight_clip": 0.01,
