@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfgans.metrics.distances import checked_pair, resolution, squared_distances
+from tfgans.metrics.distances import centred_pair, distance_blocks, resolution
 
 
 class MMD(NamedTuple):
@@ -33,23 +33,30 @@ def mmd(real, fake) -> MMD:
         An `MMD`.
 
     Raises:
-        ValueError: If the shapes do not fit, or all rows of `real` are equal.
+        ValueError: If the shapes do not fit, a number is not finite, or all rows of `real` are
+            equal.
 
     Reference:
         Gretton et al., 2012, JMLR 13, Equations 3 (unbiased) and 5 (biased).
     """
-    real, fake = checked_pair(real, fake)
-    within_real = squared_distances(real, real)
-    bandwidth = within_real.mean()
-    if bandwidth <= resolution(real):
+    real, fake = centred_pair(real, fake)
+    total = sum(distances.sum() for _, distances in distance_blocks(real, real))
+    bandwidth = total / len(real) ** 2
+    if bandwidth <= resolution(real).max():
         raise ValueError("all rows of real are equal: the kernel has no bandwidth")
-    parts = (within_real, squared_distances(fake, fake), squared_distances(real, fake))
-    k_real, k_fake, k_both = (np.exp(-part / (2.0 * bandwidth)) for part in parts)
-    biased = k_real.mean() + k_fake.mean() - 2.0 * k_both.mean()
-    unbiased = _mean_off_diagonal(k_real) + _mean_off_diagonal(k_fake) - 2.0 * k_both.mean()
-    return MMD(float(np.sqrt(max(biased, 0.0))), float(unbiased))
+    within_real = _kernel_sum(real, real, bandwidth)
+    within_fake = _kernel_sum(fake, fake, bandwidth)
+    across = _kernel_sum(real, fake, bandwidth) / (len(real) * len(fake))
+    biased = within_real / len(real) ** 2 + within_fake / len(fake) ** 2 - 2.0 * across
+    # A row's kernel with itself is 1, but for rounding.
+    unbiased = _off_diagonal(within_real, len(real)) + _off_diagonal(within_fake, len(fake))
+    return MMD(float(np.sqrt(max(biased, 0.0))), float(unbiased - 2.0 * across))
 
 
-def _mean_off_diagonal(kernel: np.ndarray) -> float:
-    n = len(kernel)
-    return (kernel.sum() - np.trace(kernel)) / (n * (n - 1))
+def _kernel_sum(first: np.ndarray, second: np.ndarray, bandwidth: float) -> float:
+    blocks = distance_blocks(first, second)
+    return sum(float(np.exp(block / (-2.0 * bandwidth)).sum()) for _, block in blocks)
+
+
+def _off_diagonal(total: float, n: int) -> float:
+    return (total - n) / (n * (n - 1))
