@@ -6,6 +6,7 @@ algorithm box says. `tfgans.adversarial` adds the verbs of the adversarial game.
 
 import hashlib
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import layers, randomness
-from tfgans.errors import UsageError
+from tfgans.errors import UsageError, checked_truncation, whole
 
 _SAMPLES_AT_ONCE = 64  # bounds the memory of sampling, whatever number is asked for
 _LossScale = keras.optimizers.LossScaleOptimizer
@@ -111,14 +112,11 @@ class GenerativeModel(keras.Model):
         Raises:
             UsageError: If a number is out of range, or the model takes no labels.
         """
-        if n < 1:
-            raise UsageError(f"n={n!r} must be at least 1")
-        if truncation is not None and not truncation > 0:
-            raise UsageError(f"truncation={truncation!r} must be > 0")
+        number, seed = whole("n", n, 1), whole("seed", seed)
         if label is not None:
             raise UsageError(f"label={label!r}: this model makes pictures without labels")
-        threshold = float("inf") if truncation is None else float(truncation)
-        return self.sample_images(tf.constant(n), tf.constant(seed), threshold).numpy()
+        threshold = math.inf if truncation is None else checked_truncation(truncation)
+        return self.sample_images(tf.constant(number), tf.constant(seed), threshold).numpy()
 
     # Inference, traceable: the same functions serve `sample` and the SavedModel.
 

@@ -1,5 +1,7 @@
 """Checkpoints of all that training changes, and starting from another run's networks."""
 
+import itertools
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,19 +11,74 @@ import tensorflow as tf
 
 from tfgans.errors import TrainingError, UsageError
 
-_KEPT = 2
+LATEST, BEST = "checkpoints", "best"
+_KEPT = {LATEST: 2, BEST: 1}
+_INDEX = re.compile(r"step-(\d+)\.index")
+_STATE = "checkpoint"  # TensorFlow's list of the checkpoints, in their folder
 
 
-def manager(model, run_dir) -> tf.train.CheckpointManager:
-    """Returns the manager of a run's checkpoints; they hold networks, EMA, optimisers and step."""
+def manager(model, run_dir, part: str = LATEST) -> tf.train.CheckpointManager:
+    """Returns the manager of a run's checkpoints; they hold networks, EMA, optimisers and step.
+
+    TensorFlow's list of them is written anew where it is lost, or names one that is gone.
+
+    Args:
+        model: What is saved and restored.
+        run_dir: Folder of the run.
+        part: Folder in it: `LATEST`, or `BEST` with the one that evaluations liked most.
+    """
     checkpoint = tf.train.Checkpoint(state=model.state())
-    folder = Path(run_dir) / "checkpoints"
-    return tf.train.CheckpointManager(checkpoint, str(folder), _KEPT, checkpoint_name="step")
+    folder = _folder(run_dir, part)
+    found = _found(folder)
+    if not found:
+        (folder / _STATE).unlink(missing_ok=True)
+    elif found != _listed(folder):
+        names = [f'model_checkpoint_path: "step-{found[-1]}"']
+        names += [f'all_model_checkpoint_paths: "step-{step}"' for step in found]
+        (folder / _STATE).write_text("\n".join([*names, ""]), encoding="utf-8")
+    kept = _KEPT[part]
+    return tf.train.CheckpointManager(checkpoint, str(folder), kept, checkpoint_name="step")
 
 
-def exist(run_dir) -> bool:
-    """Whether the folder of a run holds a checkpoint."""
-    return tf.train.latest_checkpoint(Path(run_dir) / "checkpoints") is not None
+def last_step(run_dir) -> int | None:
+    """Returns the step of the newest checkpoint in the folder of a run, None without one."""
+    return max(_found(_folder(run_dir, LATEST)), default=None)
+
+
+def forget_best_after(run_dir, step: int) -> None:
+    """Removes a best checkpoint that the run, which goes on from `step`, has not come to yet."""
+    folder = _folder(run_dir, BEST)
+    if any(found > step for found in _found(folder)):
+        shutil.rmtree(folder)
+
+
+def _folder(run_dir, part: str) -> Path:
+    return Path(run_dir) / part
+
+
+def _found(folder: Path) -> list[int]:
+    """Returns the steps of the checkpoints that are there: the listed ones if any of these is.
+
+    One that is not listed may be half written, by a run that was killed.
+    """
+    matches = [_INDEX.fullmatch(path.name) for path in folder.glob("step-*.index")]
+    there = sorted(
+        int(match[1])
+        for match in matches
+        if match and (folder / f"step-{match[1]}.data-00000-of-00001").is_file()
+    )
+    listed = _listed(folder)
+    return [step for step in there if step in listed] or there
+
+
+def _listed(folder: Path) -> list[int]:
+    """Returns the steps in TensorFlow's list of the checkpoints; none where it is unreadable."""
+    try:
+        state = tf.train.get_checkpoint_state(str(folder))
+        paths = state.all_model_checkpoint_paths if state else ()
+        return [int(path.rpartition("-")[2]) for path in paths]
+    except ValueError:  # it is empty, or names other things
+        return []
 
 
 def restore(checkpoints: tf.train.CheckpointManager) -> bool:
@@ -33,8 +90,8 @@ def restore(checkpoints: tf.train.CheckpointManager) -> bool:
         checkpoints.checkpoint.restore(newest).assert_consumed()
     except (AssertionError, LookupError, ValueError, tf.errors.OpError) as error:
         raise UsageError(
-            f"the checkpoint {newest!r} is damaged, or was written by other code: remove it to go "
-            "on from the one before"
+            f"the checkpoint {newest!r} is damaged, or was written by other code: remove it "
+            f"({newest}.*) to go on from the one before"
         ) from error
     return True
 
@@ -56,9 +113,8 @@ def copy_networks(source, model) -> None:
         shapes = [weight.shape for weight in weights]
         wanted = [tuple(weight.shape) for weight in network.weights]
         if shapes != wanted:
-            differing = next(
-                pair for pair in zip(shapes, wanted, strict=False) if pair[0] != pair[1]
-            )
+            pairs = itertools.zip_longest(shapes, wanted, fillvalue="none")
+            differing = next(pair for pair in pairs if pair[0] != pair[1])
             raise UsageError(
                 f"init_from has another {player}: a weight of shape {differing[0]} stands where "
                 f"{differing[1]} is wanted; use the same networks, image size and channels"

@@ -1,7 +1,12 @@
 """The two kinds of failure a user meets, each told in one line."""
 
 import difflib
+import numbers
+import operator
 from collections.abc import Iterable
+
+LARGEST_INT = 2**31 - 1  # SavedModels take int32
+SMALLEST_TRUNCATION = 1e-6
 
 
 class UsageError(ValueError):
@@ -16,3 +21,35 @@ def did_you_mean(name: str, known: Iterable[str], count: int = 3) -> str:
     """Returns `. Did you mean 'a' or 'b'?` for the names nearest to `name`, or an empty string."""
     near = difflib.get_close_matches(name, list(known), n=count, cutoff=0.5)
     return f". Did you mean {' or '.join(repr(match) for match in near)}?" if near else ""
+
+
+def whole(name: str, value, at_least: int = -LARGEST_INT - 1) -> int:
+    """Returns `value` as an int of 32 bits.
+
+    Raises:
+        UsageError: If it is none, or below `at_least`.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise UsageError(f"{name}={value!r} must be an int") from error
+    if not at_least <= number <= LARGEST_INT:
+        raise UsageError(f"{name}={value!r} must lie between {at_least} and {LARGEST_INT}")
+    return number
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of what an error says, or else its kind."""
+    lines = [line.strip() for line in str(error).split("\n") if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def checked_truncation(value) -> float:
+    """Returns a threshold on |z| as a float.
+
+    Raises:
+        UsageError: If it is no number above 0, or so small that float32 has no use for it.
+    """
+    if not isinstance(value, numbers.Real) or not float(value) >= SMALLEST_TRUNCATION:
+        raise UsageError(f"truncation={value!r} must be a number of at least {SMALLEST_TRUNCATION}")
+    return float(value)

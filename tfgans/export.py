@@ -9,7 +9,6 @@ import functools
 import inspect
 import json
 import math
-import operator
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -20,10 +19,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgans.errors import TrainingError, UsageError
+from tfgans import runs
+from tfgans.errors import TrainingError, UsageError, checked_truncation, whole
 
 CARD = "card.json"
 PROTO = "saved_model.pb"
+# All that an export can hold; a folder with anything else in it is never replaced.
+PARTS = {PROTO, CARD, "assets", "assets.extra", "fingerprint.pb", "variables"}
 
 # A signature wants every argument; the methods of the loaded module leave these to be omitted.
 DEFAULTS = {"seed": 0, "truncation": math.inf}
@@ -68,16 +70,25 @@ def check_directory(directory: str | Path) -> Path:
     """Returns the folder to export to, or refuses it: ask before the training, not after.
 
     Raises:
-        UsageError: If `directory` is a file, or a folder with other content than an export.
+        UsageError: If `directory` is a file, a folder with other content than an export, or lies
+            where nothing can be written.
     """
     path = Path(directory).resolve()
     if path.exists() and not path.is_dir():
         raise UsageError(f"cannot export to {str(directory)!r}: it is a file, give a folder")
-    if path.is_dir() and any(path.iterdir()) and not (path / CARD).is_file():
+    held = sorted(os.listdir(path)) if path.is_dir() else []
+    foreign = [name for name in held if name not in PARTS]
+    missing = [name for name in (PROTO, CARD) if not (path / name).is_file()]
+    if held and (foreign or missing):
+        why = f"holds {foreign[0]!r}" if foreign else f"has no {missing[0]}"
         raise UsageError(
-            f"will not replace {str(directory)!r}: it holds files but no {CARD}, so it is not an "
-            "export; give a new or empty folder"
+            f"will not replace {str(directory)!r}: it {why}, so it is not an export; give a new or "
+            "empty folder"
         )
+    try:
+        runs.check_writable(_partial(path))
+    except OSError as error:
+        raise UsageError(f"cannot export to {str(directory)!r}: {error.strerror}") from error
     return path
 
 
@@ -87,14 +98,24 @@ def load_saved_model(path: str | Path) -> "SavedGenerator":
     Raises:
         UsageError: If `path` is not a SavedModel, or cannot be read.
     """
-    if not (Path(path) / PROTO).is_file():
+    if runs.is_run(path):
+        export_dir = runs.read_options(path)["export_dir"]
+        raise UsageError(f"{str(path)!r} is a run, not a SavedModel: its export is {export_dir!r}")
+    proto, unreadable = Path(path) / PROTO, f"cannot read the SavedModel {str(path)!r}"
+    if not proto.is_file():
         raise UsageError(f"{str(path)!r} is not a SavedModel: it has no {PROTO}")
+    if not proto.stat().st_size:
+        raise UsageError(f"{unreadable}: its {PROTO} is empty")
     try:
         module = tf.saved_model.load(str(path))
         card_path = Path(path) / CARD
         card = json.loads(card_path.read_text(encoding="utf-8")) if card_path.is_file() else {}
+    except LookupError as error:  # what TensorFlow raises then
+        raise UsageError(f"{unreadable}: a file of it is empty or cut off") from error
     except (OSError, ValueError, tf.errors.OpError) as error:
-        raise UsageError(f"cannot read the SavedModel {str(path)!r}: {one_line(error)}") from error
+        raise UsageError(f"{unreadable}: {one_line(error)}") from error
+    if not isinstance(card, dict):
+        raise UsageError(f"{unreadable}: its {CARD} holds no table but {card!r:.40}")
     return SavedGenerator(module, card)
 
 
@@ -131,18 +152,23 @@ class SavedGenerator:
 
         Raises:
             UsageError: If the model cannot do what is asked, or a number is out of range.
+            TrainingError: If so many pictures do not fit into memory.
         """
-        if not self._inputs:
+        if not {"n", "seed"} <= set(self._inputs):
             has = ", ".join(sorted(self.signatures)) or "none"
             raise UsageError(
-                f"this SavedModel has no signature 'sample' to draw from; it has {has}"
+                "this SavedModel has no signature 'sample' of n and seed to draw from; it has "
+                f"{has}"
             )
-        arguments = {"n": _int32("n", n, at_least=1), "seed": _int32("seed", seed)}
+        arguments = {"n": tf.constant(whole("n", n, 1)), "seed": tf.constant(whole("seed", seed))}
         if label is not None:
             arguments["label"] = self._label(label, n)
         if truncation is not None:
             arguments["truncation"] = self._truncation(truncation)
-        return self.module.sample(**arguments)["image"].numpy()
+        try:
+            return self.module.sample(**arguments)["image"].numpy()
+        except tf.errors.ResourceExhaustedError as error:
+            raise TrainingError(f"out of memory: n={n!r} pictures at once are too many") from error
 
     def _label(self, label, n) -> tf.Tensor:
         if "label" not in self._inputs:
@@ -157,9 +183,7 @@ class SavedGenerator:
     def _truncation(self, truncation) -> tf.Tensor:
         if "truncation" not in self._inputs:
             raise UsageError(f"truncation={truncation!r}: this model's latents are not truncated")
-        if not truncation > 0:
-            raise UsageError(f"truncation={truncation!r} must be > 0")
-        return tf.constant(truncation, tf.float32)
+        return tf.constant(checked_truncation(truncation), tf.float32)
 
 
 def one_line(error: BaseException) -> str:
@@ -167,16 +191,6 @@ def one_line(error: BaseException) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     lines = [line for line in text.split("\n") if line.strip()]
     return lines[0].split("}} ")[-1] if lines else type(error).__name__
-
-
-def _int32(name: str, value, at_least: int = -(2**31)) -> tf.Tensor:
-    try:
-        number = operator.index(value)
-    except TypeError as error:
-        raise UsageError(f"{name}={value!r} must be an int") from error
-    if not at_least <= number < 2**31:
-        raise UsageError(f"{name}={value!r} must lie between {at_least} and {2**31 - 1}")
-    return tf.constant(number, tf.int32)
 
 
 # The module.
@@ -282,7 +296,7 @@ def _plain(value: Any) -> Any:
 @contextmanager
 def _writing(target: Path) -> Iterator[Path]:
     """Gives a hidden folder beside `target` to write in, and then moves it to `target`."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial = _partial(target)
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)
@@ -294,6 +308,10 @@ def _writing(target: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _partial(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}.partial")
 
 
 def _replace(new: Path, target: Path) -> None:

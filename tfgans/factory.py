@@ -2,11 +2,13 @@
 
 import importlib
 import pathlib
+import zipfile
 
 import keras
+import tensorflow as tf
 
 from tfgans import checkpoints, export, registry, runs
-from tfgans.errors import UsageError
+from tfgans.errors import UsageError, first_line
 from tfgans.variant import DataSpec, Variant, routed
 
 _SCHEDULES = {
@@ -44,18 +46,18 @@ def create(
     table = row.resolve(options)
     keras.utils.set_random_seed(seed)
     networks = {
-        player: builder(data, **routed(table, player)) for player, builder in row.networks.items()
+        player: _made(player, builder, data, **routed(table, player))
+        for player, builder in row.networks.items()
     }
     model = row.model(**networks, seed=seed, **routed(table, ""))
-    model.compile(
-        jit_compile=jit,
-        **{
-            name: _optimizer(
-                cls, routed(table, name), steps or row.steps, model.updates_per_step(name)
-            )
-            for name, cls in row.optimizers.items()
-        },
-    )
+    steps = steps or row.steps
+    optimizers = {
+        name: _made(
+            name, _optimizer, cls, steps, model.updates_per_step(name), **routed(table, name)
+        )
+        for name, cls in row.optimizers.items()
+    }
+    model.compile(jit_compile=jit, **optimizers)
     return model
 
 
@@ -76,7 +78,10 @@ def load(path):
     if path.suffix == ".keras" and path.is_file():
         for entry in registry.list_variants():  # registers the classes that the file names
             importlib.import_module(f"tfgans.models.{entry.module}")
-        return keras.models.load_model(path)
+        try:
+            return keras.models.load_model(path)
+        except (OSError, ValueError, TypeError, LookupError, zipfile.BadZipFile) as error:
+            raise UsageError(f"cannot read {str(path)!r}: {first_line(error)}") from error
     if (path / "saved_model.pb").is_file():
         return export.load_saved_model(path)
     if (path / "options.json").is_file():
@@ -101,13 +106,24 @@ def _load_run(path):
     return model
 
 
-def _optimizer(cls, options, steps, updates_per_step):
-    options = dict(options)
-    schedule = options.pop("schedule")
-    updates = (options.pop("schedule_steps") or steps) * updates_per_step
+def _made(part, maker, *arguments, **options):
+    """Returns what `maker` makes; options that it or Keras refuses are the user's."""
+    try:
+        return maker(*arguments, **options)
+    except UsageError as error:
+        raise UsageError(f"{part}: {error}") from error
+    except (TypeError, ValueError, OverflowError, tf.errors.OpError) as error:
+        given = ", ".join(f"{part}.{key}={value!r}" for key, value in options.items())
+        raise UsageError(f"{first_line(error)} (of {given})") from error
+
+
+def _optimizer(cls, steps, per_step, *, learning_rate, schedule, schedule_steps, **options):
+    """Returns an optimiser of `per_step` updates a step, its rate falling for `steps` steps."""
+    if not learning_rate > 0:
+        raise UsageError(f"learning_rate={learning_rate!r} must be above 0")
+    if schedule not in ("constant", *_SCHEDULES):
+        raise UsageError(f"schedule={schedule!r} must be constant, {' or '.join(_SCHEDULES)}")
     if schedule != "constant":
-        if schedule not in _SCHEDULES:
-            raise UsageError(f"schedule={schedule!r} must be constant, linear or cosine")
-        rate = options["learning_rate"]
-        options["learning_rate"] = _SCHEDULES[schedule](rate, updates)
-    return cls(**options)
+        updates = (schedule_steps or steps) * per_step
+        learning_rate = _SCHEDULES[schedule](learning_rate, updates)
+    return cls(learning_rate=learning_rate, **options)

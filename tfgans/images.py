@@ -16,6 +16,9 @@ GRID_PIXELS = 1200
 GAP_PIXELS = 2
 GAP_LEVEL = 96  # dark grey: seen beside black digits and white paper alike
 
+# What Pillow raises on damaged PNG files.
+_READ_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
 FRAME_PIXELS = 560
 NUM_FRAMES = 60
 FRAME_MS = 120
@@ -79,7 +82,12 @@ def _scale(grid_width: int, grid_height: int, side: int) -> int:
     return max(1, min(TILE_PIXELS // side, GRID_PIXELS // max(grid_width, grid_height)))
 
 
-def _to_pillow(array: np.ndarray) -> Image.Image:
+def to_pillow(array: np.ndarray) -> Image.Image:
+    """Returns a uint8 `(height, width, channels)` array as a Pillow image.
+
+    Raises:
+        UsageError: If it is none, or has other than 1, 3 or 4 channels.
+    """
     array = np.asarray(array)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] not in (1, 3, 4):
         raise UsageError(
@@ -89,7 +97,7 @@ def _to_pillow(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
-def _write_atomically(path: Path, write) -> None:
+def write_atomically(path: Path, write) -> None:
     """Calls `write(file)` on a file beside `path`, then moves it there: never half a picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -111,29 +119,31 @@ def save_png(path: str | Path, array: np.ndarray) -> Path:
     Returns:
         The path written.
     """
-    path, picture = Path(path), _to_pillow(array)
-    _write_atomically(path, lambda file: picture.save(file, format="PNG"))
+    path, picture = Path(path), to_pillow(array)
+    write_atomically(path, lambda file: picture.save(file, format="PNG"))
     return path
 
 
 def save_animation(paths: Iterable[str | Path], out: str | Path) -> Path | None:
     """Joins PNG files, in the order given, to a GIF that holds its last frame longer.
 
+    Damaged files are left out: a run is not to fail by them.
+
     Of many pictures about sixty are taken, evenly spread, the first and the last among them;
     frames wider or higher than 560 pixels are made smaller by a whole number, so that sixty sheets
     of digits take about 2 MB.
 
     Args:
-        paths: PNG files; the first one sets the size of all.
+        paths: PNG files; the first good one sets the size of all.
         out: Where to write the GIF.
 
     Returns:
         The path written, or None if there are no pictures.
     """
     chosen = _evenly(list(paths), NUM_FRAMES)
-    if not chosen:
+    frames = [frame for frame in map(_frame, chosen) if frame is not None]
+    if not frames:
         return None
-    frames = [_frame(path) for path in chosen]
     frames = [
         frame.resize(frames[0].size) if frame.size != frames[0].size else frame for frame in frames
     ]
@@ -141,7 +151,7 @@ def save_animation(paths: Iterable[str | Path], out: str | Path) -> Path | None:
     # Frames are kept whole and apart, though two be equal: Pillow would else merge their times.
     first, *others = frames
     out = Path(out)
-    _write_atomically(
+    write_atomically(
         out,
         lambda file: first.save(
             file, format="GIF", save_all=True, append_images=others, duration=times, loop=0
@@ -156,7 +166,11 @@ def _evenly(items: Sequence, count: int) -> list:
     return [items[round(k * (len(items) - 1) / (count - 1))] for k in range(count)]
 
 
-def _frame(path: str | Path) -> Image.Image:
-    with Image.open(path) as picture:
-        frame = picture.convert("L" if picture.mode == "L" else "RGB")
+def _frame(path: str | Path) -> Image.Image | None:
+    """Returns the picture, not too large, or None if it cannot be read."""
+    try:
+        with Image.open(path) as picture:
+            frame = picture.convert("L" if picture.mode == "L" else "RGB")
+    except _READ_ERRORS:
+        return None
     return frame.reduce(max(1, -(-max(frame.size) // FRAME_PIXELS)))

@@ -4,12 +4,26 @@ import dataclasses
 import importlib
 import importlib.util
 import pathlib
-from typing import TYPE_CHECKING
+import traceback
 
-from tfgans.errors import UsageError, did_you_mean
+from tfgans.errors import UsageError, did_you_mean, first_line
+from tfgans.variant import Variant
 
-if TYPE_CHECKING:
-    from tfgans.variant import Variant
+# What is the user's own fault when their file is imported.
+_FAULTS = (
+    ImportError,
+    SyntaxError,
+    NameError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    OSError,
+    RuntimeError,
+    SystemExit,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +79,7 @@ def get(name: str) -> Entry:
             return entry
     known = [entry.name for entry in _ENTRIES]
     raise UsageError(
-        f"unknown variant {name!r}{did_you_mean(name, known)} See `tfgans list` for all "
+        f"unknown variant {name!r}{did_you_mean(name, known) or '.'} See `tfgans list` for all "
         f"{len(known)}, or give a file such as ./my_gan.py"
     )
 
@@ -75,7 +89,7 @@ def is_file(name: str) -> bool:
     return name.endswith(".py")
 
 
-def load(name: str) -> "Variant":
+def load(name: str) -> Variant:
     """Imports and returns the row called `name`, or the one a user's own `.py` file holds."""
     if is_file(name):
         return _load_file(pathlib.Path(name))
@@ -87,17 +101,26 @@ def load(name: str) -> "Variant":
 def needs(name: str) -> tuple[str, ...]:
     """Returns the batch keys that `name` wants; an own file says so in `NEEDS`."""
     if is_file(name):
-        return tuple(getattr(_import_file(pathlib.Path(name)), "NEEDS", ("image",)))
+        wanted = getattr(_import_file(pathlib.Path(name)), "NEEDS", ("image",))
+        if not isinstance(wanted, (tuple, list)) or not all(isinstance(key, str) for key in wanted):
+            raise UsageError(f'{name}: NEEDS is {wanted!r}, it must be such as ("image", "label")')
+        return tuple(wanted)
     return get(name).needs
 
 
-def _load_file(path: pathlib.Path) -> "Variant":
-    rows = getattr(_import_file(path), "VARIANTS", None)
+def _load_file(path: pathlib.Path) -> Variant:
+    from tfgans.base import GenerativeModel  # with TensorFlow, which the file needs anyway
+
+    rows = getattr(_import_file(path), "VARIANTS", ())
+    if not isinstance(rows, (tuple, list)) or not all(isinstance(row, Variant) for row in rows):
+        raise UsageError(f"{path}: VARIANTS is {rows!r:.80}, it must be (Variant(...),)")
     if not rows:
         raise UsageError(f"{path} has no VARIANTS = (Variant(...),), the row to train")
     if len(rows) > 1:
         names = ", ".join(row.name for row in rows)
         raise UsageError(f"{path} holds {len(rows)} rows ({names}); keep one a file")
+    if not issubclass(rows[0].model, GenerativeModel):
+        raise UsageError(f"{path}: {rows[0].model.__name__} is no subclass of GenerativeModel")
     return rows[0]
 
 
@@ -109,5 +132,20 @@ def _import_file(path: pathlib.Path):
     if spec is None or spec.loader is None:
         raise UsageError(f"{str(path)!r} cannot be imported as Python")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except UsageError:
+        raise
+    except _FAULTS as error:
+        said = error.msg if isinstance(error, SyntaxError) else first_line(error)
+        where = f"{path}{_line(error, spec.origin)}"
+        raise UsageError(f"{where}: {type(error).__name__}: {said}") from error
     return module
+
+
+def _line(error: BaseException, file: str | None) -> str:
+    """Returns `, line 3` for the innermost line of `file` that an error came through."""
+    lines = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == file]
+    if isinstance(error, SyntaxError) and error.filename == file:
+        lines.append(error.lineno)
+    return f", line {lines[-1]}" if lines and lines[-1] else ""

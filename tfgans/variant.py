@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+import math
+import numbers
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -167,8 +169,14 @@ def _described(docstring: str | None) -> dict[str, str]:
 
 
 def _checked(key: str, value: Any, default: Any) -> Any:
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    """Returns `value` as the type of `default`; numbers of NumPy serve, and an int for a float."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise UsageError(f"{key}={value!r} must be a finite number")
+        if isinstance(value, numbers.Integral):
+            value = int(value)
+        if isinstance(default, float) or not isinstance(value, int):
+            value = float(value)
     if default is None or type(value) is type(default):
         return value
     if isinstance(default, (tuple, list)) and isinstance(value, (tuple, list)):

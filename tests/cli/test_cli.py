@@ -1,5 +1,6 @@
 import errno
 import json
+import math
 import os
 import re
 import resource
@@ -48,6 +49,8 @@ def assert_one_line(answer, code=2, says=""):
         ["--help"],
         ["train", "--help"],
         ["generate", "--help"],
+        ["evaluate", "--help"],
+        ["compare", "--help"],
         ["list", "--help"],
         ["list"],
         ["train", "--list"],
@@ -157,8 +160,8 @@ def test_only_chatter_is_kept_from_stderr(capfd):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], r"required: train\|generate\|list"),
-        (["trian"], "'trian'.*'train', 'generate', 'list'"),
+        ([], r"required: train\|generate\|evaluate\|compare\|list"),
+        (["trian"], "'trian'.*'train', 'generate', 'evaluate', 'compare', 'list'"),
         (["train"], "--variant=NAME; --list shows"),
         (["train", "--variant=wgan_gb"], "unknown variant 'wgan_gb'. Did you mean 'wgan_gp'"),
         (["list", "wgan_gb"], "unknown variant 'wgan_gb'. Did you mean 'wgan_gp'"),
@@ -171,6 +174,16 @@ def test_only_chatter_is_kept_from_stderr(capfd):
         (["train", "wgan"], "unexpected 'wgan': options are given as --name=value"),
         (["train", "--steps=0"], "--steps: '0' is not a whole number from 1"),
         (["train", "--steps=1e3"], "--steps: '1e3' is not a whole number"),
+        (["train", "--variant="], "--variant: '' names nothing"),
+        (["train", "--dataset="], "--dataset: '' names nothing"),
+        (["train", "--data_dir="], "--data_dir: '' names nothing"),
+        (["train", "--run_dir="], "--run_dir: '' names nothing"),
+        (["train", "--export_dir="], "--export_dir: '' names nothing"),
+        (["train", "--init_from="], "--init_from: '' names nothing"),
+        (["generate", "--model="], "--model: '' names nothing"),
+        (["generate", "--model=x", "--out="], "--out: '' names nothing"),
+        (["generate", "--model=x", "--out_dir="], "--out_dir: '' names nothing"),
+        (["train", "--variant=zzz"], r"unknown variant 'zzz'\. See `tfgans list`"),
         (["train", "--seed=-1"], "--seed: '-1' is not a whole number from 0"),
         (["train", "--seed=2147483648"], "to 2147483647"),
         (["train", "--fit=crap"], "'crap' is not one of crop, resize. Did you mean 'crop'"),
@@ -216,6 +229,7 @@ def test_places_that_cannot_be_written_are_told(main, tmp_path):
         (KeyboardInterrupt(), 130, "^interrupted$"),
         (KeyboardInterrupt("step 7: checkpoint saved"), 130, "^step 7: checkpoint saved$"),
         (OSError(errno.ENOSPC, "No space left on device", "x.json"), 1, "No space left.*x.json"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), 2, "name too long: xxx"),
     ],
     ids=repr,
 )
@@ -225,6 +239,20 @@ def test_errors_give_their_exit_code(error, code, says, main, monkeypatch):
 
     monkeypatch.setattr(cli.COMMANDS["list"], "run", fail)
     assert_one_line(main("list"), code, says)
+
+
+def test_closed_streams_and_names_in_any_letters_are_no_error(run_python, tmp_path, monkeypatch):
+    code = """
+import os, sys
+from tfgans import cli
+cli.list_.run = lambda arguments: print("K\xe4tzchen")
+sys.exit(cli.main(["list"]))
+"""
+    done = run_python("-c", code, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "K\\xe4tzchen\n", "")
+    command = f"{sys.executable} -m tfgans list >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_bug_keeps_its_traceback(main, monkeypatch):
@@ -267,8 +295,8 @@ def test_sigterm_ends_like_ctrl_c(main, monkeypatch):
         ("[64, 32]", [64, 32]),
         ("", ""),
         ("a=b", "a=b"),
-        ("inf", "inf"),
-        ("1e999", "1e999"),
+        ("inf", math.inf),
+        ("1e999", math.inf),
         ("1+2j", "1+2j"),
         ("{1}", "{1}"),
         ("__import__('os')", "__import__('os')"),

@@ -151,6 +151,19 @@ def test_nothing_to_resume_is_told(main, trained):
         (["--dataset=no/folder"], "no/folder"),
         (["--set", "gp_weigth=1"], "no option 'gp_weigth'. Did you mean 'gp_weight'"),
         (["--set", "gp_weight=high"], "gp_weight='high' must be of type float"),
+        (["--set", "n_critic=0"], "n_critic=0"),
+        (["--set", "ema_decay=2"], "ema_decay=2"),
+        (["--set", "generator.width=-1"], "generator.width=-1"),
+        (["--run_dir=runs/0001-wgan_gp-optdigits"], "holds a run: add --resume"),
+        (["--run_dir=saved_models"], "holds files but no run"),
+        (["--export_dir=runs/0001-wgan_gp-optdigits/options.json"], "it is a file"),
+        (["--export_dir=runs"], "will not replace 'runs': it holds '0001-wgan_gp-optdigits'"),
+        (["--export_dir=new", "--run_dir=new"], "would replace the run in '.*new'"),
+        (["--export_dir=new", "--run_dir=new/deep/run"], "would replace the run in '.*new/deep"),
+        (["--export_dir=new/samples", "--run_dir=new"], "would replace the run in .*, or a part"),
+        (["--export_dir=/proc/x"], "cannot export to '/proc/x'"),
+        (["--run_dir=/proc/x"], "cannot use '/proc/x' as a run folder"),
+        (["--init_from=nowhere"], "no run folder"),
         (["--batch_size=1500"], "batch_size=1500 is larger than the data: .* 1438"),
         (["--variant=./nowhere.py"], "no file 'nowhere.py'"),
     ],
@@ -198,6 +211,8 @@ def test_pictures_are_the_same_in_each_form(generate, folder):
     assert generate("--num=5", "--seed=7", "--out=deep/all.npz")[:2] == (0, "deep/all.npz\n")
     assert generate("--num=5", "--seed=7", "--out_dir=each")[:2] == (0, "each\n")
     assert generate("--num=5", "--seed=7", "--out=grid.png")[:2] == (0, "grid.png\n")
+    assert generate("--num=5", "--seed=7", "--out=A.PNG")[:2] == (0, "A.PNG\n")
+    assert (folder / "A.PNG").read_bytes() == (folder / "grid.png").read_bytes()
     with np.load(folder / "deep" / "all.npz") as file:
         assert file.files == ["images"]
         images = file["images"]
@@ -227,6 +242,8 @@ def test_drawing_what_the_model_cannot_is_told(generate, main, trained):
     assert_refused(generate("--label=3", "--out=a.png"), "label=3: this model makes pictures with")
     answer = main("generate", "--model=saved_models", "--out=a.png")
     assert_refused(answer, "'saved_models' is not a SavedModel")
+    answer = main("generate", f"--model={trained['run_dir']}", "--out=a.png")
+    assert_refused(answer, "is a run, not a SavedModel: its export is '")
 
 
 def test_a_process_of_its_own_says_only_what_matters(run_python, repo, tmp_path):

@@ -10,6 +10,12 @@ STORED = {
     "variant": "wgan_gp",
     "dataset": "digits",
     "image_size": [28, 28],
+    "image_shape": [28, 28, 1],
+    "num_classes": 10,
+    "fit": "crop",
+    "batch_size": 64,
+    "precision": "float32",
+    "jit": False,
     "steps": 100,
     "seed": 0,
     "checkpoint_every": 50,
@@ -82,7 +88,7 @@ def test_newest_run_is_the_variants_highest_with_options(tmp_path):
     def made(variant, dataset="digits", options=True):
         path = runs.make_run_dir(tmp_path, variant, dataset)
         if options:
-            runs.write_json(path / "options.json", STORED)
+            runs.write_json(path / "options.json", {**STORED, "variant": variant})
         return path
 
     assert runs.newest_run(tmp_path / "nowhere", "wgan") is None
@@ -93,12 +99,16 @@ def test_newest_run_is_the_variants_highest_with_options(tmp_path):
     assert runs.newest_run(tmp_path, "wgan") == newest
     assert runs.newest_run(tmp_path, "wgan_gp") == other
     assert runs.newest_run(tmp_path, "gan") is None
+    own = made("./wgan.py")
+    assert runs.newest_run(tmp_path, "wgan") == newest
+    assert runs.newest_run(tmp_path, "wgan.py") == own
 
 
 def test_newest_run_counts_past_four_digits(tmp_path):
     for number in ("9999", "10000"):
         (tmp_path / f"{number}-gan-digits").mkdir()
-        runs.write_json(tmp_path / f"{number}-gan-digits" / "options.json", STORED)
+        stored = {**STORED, "variant": "gan"}
+        runs.write_json(tmp_path / f"{number}-gan-digits" / "options.json", stored)
     assert runs.newest_run(tmp_path, "gan").name == "10000-gan-digits"
 
 
@@ -109,6 +119,21 @@ def test_options_are_read_back_or_their_fault_is_told(tmp_path):
     assert runs.read_options(tmp_path) == STORED
     (tmp_path / "options.json").write_text("{")
     with pytest.raises(UsageError, match="is damaged"):
+        runs.read_options(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("stored", "lacks"),
+    [
+        ([], "'variant' of type str"),
+        ({}, "'variant' of type str"),
+        ({**STORED, "image_shape": None}, "'image_shape' of type list"),
+        ({**STORED, "options": [1]}, "'options' of type dict"),
+    ],
+)
+def test_options_that_no_run_has_are_damaged(tmp_path, stored, lacks):
+    runs.write_json(tmp_path / "options.json", stored)
+    with pytest.raises(UsageError, match=f"options.json' is damaged: it has no {lacks}$"):
         runs.read_options(tmp_path)
 
 
@@ -180,8 +205,16 @@ def test_metrics_are_cut_back_to_a_step(tmp_path):
     assert path.read_text() == ""
 
 
+@pytest.mark.parametrize("damage", [b"\xff\xfe\n", b'{"seconds": 3}\n', b"5\n", b"[20]\n"])
+def test_metrics_end_where_they_are_damaged(tmp_path, damage):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 10}\n' + damage + b'{"step": 20}\n')
+    assert runs.read_json_lines(path) == [{"step": 10}]
+    assert runs.truncate_metrics(path, 30) == {"step": 10}
+
+
 def test_environment_goes_into_json(tmp_path):
-    runs.write_options(tmp_path, {"variant": "gan"})
+    runs.write_options(tmp_path, {**STORED, "variant": "gan"})
     stored = runs.read_options(tmp_path)
     assert stored["variant"] == "gan"
     environment = stored["environment"]

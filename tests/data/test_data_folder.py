@@ -39,10 +39,10 @@ def all_images(folder, **kwargs):
 
 
 def test_every_format_is_read(tmp_path):
-    for suffix in ("png", "jpg", "jpeg", "bmp", "gif", "webp", "PNG", "JPG"):
+    for suffix in ("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff", "PNG", "JPG"):
         save(tmp_path / f"{suffix}_.{suffix}")
     images = all_images(tmp_path)
-    assert images.shape == (8, 6, 8, 3)
+    assert images.shape == (10, 6, 8, 3)
     assert abs(images.astype(int) - RED).max() <= 4
 
 
@@ -249,7 +249,7 @@ def test_bad_files_are_left_out_and_listed(tmp_path, monkeypatch, kind, limit):
     assert "1 bad file(s) left out" in source.description
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "webp"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "webp", "tif"])
 @pytest.mark.parametrize("share", [0.1, 0.4, 0.8])
 def test_truncated_files_of_every_format_are_found(tmp_path, suffix, share):
     fill(tmp_path, 25)

@@ -170,10 +170,14 @@ def test_report_gets_the_source():
         ({"name": "digits", "data_dir": "/d"}, r"data_dir='/d' is for tfds:NAME, not for 'digits'"),
         ({"name": "digits", "image_size": 0}, r"image_size=0 must be 1 to 8192"),
         ({"name": "digits", "image_size": (28, 2.5)}, r"image_size=\(28, 2.5\) must be"),
+        ({"name": "digits", "image_size": 2.5}, r"image_size=2.5 must be 1 to 8192"),
+        ({"name": "digits", "image_size": "8"}, r"image_size='8' must be 1 to 8192"),
+        ({"name": "digits", "image_size": (8, 8, 1)}, r"image_size=\(8, 8, 1\) must be 1 to 8192"),
+        ({"name": "digits", "batch_size": 2.5}, r"batch_size=2.5 must be an int"),
         ({"name": "digits", "batch_size": 4001}, r"batch_size=4001 is more than the 4000 training"),
-        ({"name": "digits", "batch_size": 0}, r"batch_size=0 must be >= 1"),
-        ({"name": "digits", "batches_per_step": 0}, r"batches_per_step=0 must be >= 1"),
-        ({"name": "digits", "start_step": -1}, r"start_step=-1 must be >= 0"),
+        ({"name": "digits", "batch_size": 0}, r"batch_size=0 must lie between 1 and"),
+        ({"name": "digits", "batches_per_step": 0}, r"batches_per_step=0 must lie between 1 and"),
+        ({"name": "digits", "start_step": -1}, r"start_step=-1 must lie between 0 and"),
     ],
 )
 def test_wrong_usage_is_told_in_one_line(arguments, message):

@@ -122,11 +122,15 @@ PICTURES = {"images": pixels(20, 4, 4)}
         ({"images": pixels(20, 4)}, r"'images' is uint8 of shape \(20, 4\)"),
         ({"images": pixels(0, 4, 4)}, "holds no pictures"),
         ({"images": pixels(5, 4, 0)}, "holds no pictures"),
+        ({"images": pixels(5, 4, 4, 2)}, r"\(5, 4, 4, 2\) has 2 channels; pictures have 1, 3 or 4"),
+        ({"images": pixels(5, 4, 4, 5)}, "has 5 channels"),
         ({"images": np.asfortranarray(pixels(5, 4, 4))}, "Fortran order"),
         ({**PICTURES, "labels": np.zeros(19, int)}, r"'labels' is int64 of shape \(19,\)"),
         ({**PICTURES, "labels": np.zeros(20)}, "'labels' is float64"),
         ({**PICTURES, "labels": np.full(20, -1)}, "'labels' go from -1 to -1"),
         ({**PICTURES, "labels": np.full(20, 2**40)}, "must be class numbers"),
+        ({**PICTURES, "labels": np.arange(20) * 1000}, "from 0 to 19000; .* fewer than the 20 pic"),
+        ({"a/images": pixels(20, 4, 4)}, r"needs an array 'images' \(it has: a/images\)"),
     ],
 )
 def test_wrong_arrays_are_refused_in_one_line(tmp_path, capsys, arrays, message):
@@ -177,6 +181,33 @@ def test_headers_that_promise_more_than_there_is(tmp_path):
         stream.write(bytes(16 * 5))
     with pytest.raises(UsageError, match="cut off at picture 0"):
         data.open_source(str(path))
+
+
+def test_labels_that_are_cut_off_are_refused(tmp_path):
+    path = tmp_path / "short.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for key, dtype, shape in (("images", "|u1", (9, 4, 4)), ("labels", "<i8", (9,))):
+            with archive.open(f"{key}.npy", "w") as stream:
+                header = {"descr": dtype, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(stream, header)
+                stream.write(bytes(16 * 9 if key == "images" else 8 * 5))
+    with pytest.raises(UsageError, match="'labels' is cut off"):
+        data.open_source(str(path))
+
+
+def test_enlarging_stays_within_the_memory_limit(tmp_path, monkeypatch):
+    from tfgans.data import arrays
+
+    path = saved(tmp_path, images=pixels(50, 3, 3))
+    whole = data.open_source(path, image_size=30).images()
+    monkeypatch.setattr(rows, "MEMORY_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(arrays, "_CHUNK_BYTES", 1000)  # one picture of 30x30
+    sizes = []
+    blank = rows.blank
+    monkeypatch.setattr(rows, "blank", lambda shape: sizes.append(np.prod(shape)) or blank(shape))
+    np.testing.assert_array_equal(data.open_source(path, image_size=30).images(), whole)
+    assert sizes == [50 * 900, *[900] * 50]
+    assert isinstance(pictures.fit_all(pixels(2, 3, 3, 1), (30, 30), "crop"), np.memmap)
 
 
 @hypothesis.given(

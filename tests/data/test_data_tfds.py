@@ -161,7 +161,7 @@ def test_tfds_is_left_as_it_was(tmp_path, no_network):
     ("name", "message"),
     [
         ("tfds:mnst", r"tensorflow-datasets has no 'mnst'. Did you mean 'mnist'"),
-        ("tfds:", r"tensorflow-datasets has no ''"),
+        ("tfds:", r"'tfds:' names no data set of tensorflow-datasets, as tfds:mnist does"),
         ("tfds:mnist:9.9.9", r"'tfds:mnist:9.9.9' cannot be opened: .*9.9.9"),
         ("tfds:mnist/large", r"'tfds:mnist/large' cannot be opened: .*large"),
         ("tfds:imdb_reviews", r"'tfds:imdb_reviews' has no pictures; its features are: .*text"),

@@ -7,13 +7,14 @@ import hashlib
 import json
 import pathlib
 import re
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tfgans
-from tfgans import cli
+from tfgans import UsageError, cli
 
 pytestmark = pytest.mark.xdist_group("training")
 
@@ -259,12 +260,80 @@ def test_the_newest_run_is_resumed_from_its_start_where_it_has_no_checkpoint(tra
     refused(train("--variant=gan", "--resume"), "no run of 'gan' to resume under 'runs'")
 
 
+@pytest.fixture
+def damaged(finished, tmp_path):
+    """A copy of the finished run, in `run`, to damage."""
+    return shutil.copytree(finished[1].run_dir, tmp_path / "run")
+
+
+def test_a_run_goes_on_without_its_newest_checkpoint(finished, damaged, train):
+    _, result = finished
+    (damaged / "checkpoints" / f"step-{STEPS}.index").write_bytes(b"")
+    resume = ("--resume", "--run_dir=run", "--export_dir=out")
+    refused(train(*resume), r"the checkpoint '.*step-20' is damaged.*: remove it \(.*\) to go on.*")
+    for path in (damaged / "checkpoints").glob(f"step-{STEPS}.*"):
+        path.unlink()
+    (damaged / "samples" / "step-000002.png").write_bytes(b"")
+    assert train.ok(*resume)["weights_sha256"] == result.weights_sha256
+
+
+@pytest.mark.parametrize("options", ["[]", "{}", '{"variant": "wgan_gp"}', "", "\0"])
+def test_damaged_options_are_told(damaged, train, options):
+    (damaged / "options.json").write_text(options)
+    refused(train("--resume", "--run_dir=run"), r"'run/options\.json' is damaged: .*")
+    with pytest.raises(UsageError, match="is damaged"):
+        tfgans.load("run")
+
+
+def test_a_folder_in_place_of_the_log_is_told(damaged, train):
+    (damaged / "metrics.jsonl").unlink()
+    (damaged / "metrics.jsonl").mkdir()
+    refused(train("--resume", "--run_dir=run", "--export_dir=out"), r"Is a dir.*: run/metrics\.j.*")
+
+
+def test_data_that_has_changed_is_refused(train, tmp_path):
+    def write(width, labels):
+        pictures = np.zeros((40, 8, width), np.uint8)
+        np.savez(tmp_path / "d.npz", images=pictures, **labels)
+
+    write(8, {})
+    train.ok("--variant=nsgan", "--dataset=d.npz", "--batch_size=8", *TINY, "--steps=2")
+    before = tree(tmp_path / "runs")
+    resume = ("--variant=nsgan", "--resume", "--steps=4")
+    write(12, {})
+    says = (
+        r"the data of the run has changed: d\.npz has now image_shape \[8, 12, 1\], .* \[8, 8, 1\]"
+    )
+    refused(train(*resume), says)
+    refused(train("--variant=nsgan", "--resume"), says)  # to export a finished run again
+    write(8, {"labels": np.arange(40) % 3})
+    refused(train(*resume), r".* num_classes 3, the run was started with 0")
+    assert tree(tmp_path / "runs") == before
+
+
+def test_one_thing_in_two_spellings_is_one(train, tmp_path):
+    (tmp_path / "my_gan.py").write_text(MY_GAN)
+    size = ("--dataset=optdigits", "--image_size=10", "--steps=1")
+    run = train.ok("--variant=./my_gan.py", *size)
+    options = json.loads((tmp_path / run["run_dir"] / "options.json").read_text())
+    assert (options["variant"], options["image_size"]) == ("my_gan.py", [10, 10])
+    old = {**options, "variant": "./my_gan.py", "image_size": 10}  # as it was written once
+    for stored in (options, old):
+        (tmp_path / run["run_dir"] / "options.json").write_text(json.dumps(stored))
+        more = train.ok("--variant=my_gan.py", "--resume", "--image_size=10x10")
+        assert more["weights_sha256"] == run["weights_sha256"]
+    refused(train("--variant=my_gan", "--resume"), "unknown variant 'my_gan'.*")
+    (tmp_path / "nsgan.py").write_text(MY_GAN)
+    train.ok("--variant=nsgan.py", *size)
+    refused(train("--variant=nsgan", "--resume"), "no run of 'nsgan' to resume under 'runs'")
+
+
 # Starting from another run, and from a user's file.
 
 
 def test_starting_from_another_run(finished, train):
     _, result = finished
-    still = ("--set", "g_optimizer.learning_rate=0.0", "d_optimizer.learning_rate=0.0")
+    still = ("--set", "g_optimizer.learning_rate=1e-30", "d_optimizer.learning_rate=1e-30")
     source = f"--init_from={result.run_dir}"
     run = train.ok(*WGAN_GP, *still, source, "--seed=5", "--steps=1", "--export_dir=out")
     model = tfgans.load(run["run_dir"])
@@ -314,6 +383,36 @@ def test_a_users_own_file(train, tmp_path):
     refused(train(*options, "drift_wait=0.5"), ".*no option 'drift_wait'.*'drift_weight'.*")
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x = 1\ny = = 2\n", r", line 2: SyntaxError: invalid syntax"),
+        ("\n\nx = y\n", r", line 3: NameError: name 'y' is not defined"),
+        ("import nonsense_\n", r", line 1: ModuleNotFoundError: No module named 'nonsense_'"),
+        ("def f():\n    return [][1]\nf()\n", r", line 2: IndexError: list index out of range"),
+        ("import json\njson.loads('{')\n", r", line 2: JSONDecodeError: .*"),
+        ("import sys\nsys.exit('bye')\n", r", line 2: SystemExit: bye"),
+        (b"x = '\xff'\n", r".*: SyntaxError: .*utf-8.*"),
+        ("", r" has no VARIANTS = .*"),
+        ("VARIANTS = 5\n", r": VARIANTS is 5, it must be \(Variant\(\.\.\.\),\)"),
+        ("VARIANTS = ('gan',)\n", r": VARIANTS is \('gan',\), it must be .*"),
+        (
+            MY_GAN + "\nNEEDS = 'label'\n",
+            r': NEEDS is \'label\', it must be .*\("image", "label"\)',
+        ),
+        (MY_GAN + "\nNEEDS = 5\n", r": NEEDS is 5, .*"),
+        (MY_GAN.replace("model=MyGAN", "model=keras.Model"), r": Model is no subclass of Gener.*"),
+        (MY_GAN.replace("steps=10", "options={'wide': 3}"), r"my_gan: nothing takes the opt.*"),
+    ],
+    ids=range(14),
+)
+def test_faults_of_a_users_own_file_are_told_with_their_line(train, tmp_path, text, says):
+    content = text if isinstance(text, bytes) else text.encode()
+    (tmp_path / "mine.py").write_bytes(content)
+    answer = train("--variant=./mine.py", "--dataset=optdigits", "--dry_run")
+    refused(answer, says if says.startswith("my_gan") else f"mine.py{says}")
+
+
 # Faults and refusals.
 
 
@@ -335,6 +434,30 @@ def test_a_run_that_breaks_at_once_has_no_checkpoint_to_name(train):
     fast = ("--set", "d_optimizer.learning_rate=1e38")
     answer = train(*WGAN_GP, *fast, "--steps=2", "--run_dir=run")
     refused(answer, r"step 1: [\w/]+ is -?(nan|inf); no checkpoint was written yet", code=1)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"steps": -5}, "steps=-5 must lie between 1 and"),
+        ({"steps": "3"}, "steps='3' must be an int"),
+        ({"steps": 2.0}, "steps=2.0 must be an int"),
+        ({"seed": -1}, "seed=-1 must lie between 0 and"),
+        ({"checkpoint_every": 0}, "checkpoint_every=0 must lie"),
+        ({"batch_size": 0}, "batch_size=0 must lie"),
+        ({"options": ["gp_weight"]}, "options=.* must be of type Mapping"),
+        ({"jit": "yes"}, "jit='yes' must be of type bool"),
+        ({"dataset": 5}, "dataset=5 must be of type str"),
+        ({"precision": "half"}, "precision='half' must be one of float32"),
+        ({"variant": 5}, "variant=5 must be of type str"),
+        ({"stepz": 5}, "train takes no stepz"),
+    ],
+)
+def test_what_a_notebook_gives_is_checked(given, says, finished):
+    given = {"variant": "nsgan", "dataset": "optdigits", **given}
+    for resume in ({}, {"resume": True, "run_dir": finished[1].run_dir}):
+        with pytest.raises(UsageError, match=f"^{says}"):
+            tfgans.train(**given, **resume)
 
 
 def test_more_pictures_in_a_batch_than_there_are(train, tmp_path):
@@ -371,8 +494,9 @@ def test_bad_pictures_are_listed_in_the_run_folder(train, tmp_path):
     for number in range(40):
         pixels = np.full((10, 12, 3), number, np.uint8)
         Image.fromarray(pixels).save(photos / f"{number:02d}.png")
-    (photos / "broken.png").write_bytes(b"not a picture")
+    (photos / "broken\n\té.png").write_bytes(b"not a picture")
     options = ("--variant=nsgan", "--dataset=photos", "--batch_size=8", *TINY, "--steps=1")
     run = train.ok(*options, "--export_dir=out")
-    assert "broken.png" in (pathlib.Path(run["run_dir"]) / "bad_files.txt").read_text()
+    (line,) = (pathlib.Path(run["run_dir"]) / "bad_files.txt").read_text("utf-8").splitlines()
+    assert line == "broken\\n\\té.png\tnot a picture that can be read"
     assert tfgans.load("out").sample(2).shape == (2, 10, 12, 3)

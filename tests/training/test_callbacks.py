@@ -272,6 +272,14 @@ def test_animation_leaves_out_pictures_of_an_undone_future(tmp_path):
         assert gif.n_frames == 4
 
 
+def test_animation_leaves_out_pictures_that_are_none_of_ours(model, tmp_path):
+    (tmp_path / "step-copy of 7.png").touch()
+    (tmp_path / "step-000001.png").touch()
+    drive([callbacks.SampleGrid(tmp_path, 2)], model, 4)
+    with Image.open(tmp_path / "training.gif") as gif:
+        assert gif.n_frames == 2
+
+
 def test_checkpointer_saves_now_and_then_and_at_the_end(manager, checkpoints, model):
     saved = []
     save = manager.save

@@ -2,6 +2,7 @@ import hashlib
 import json
 import math
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -191,10 +192,11 @@ def test_replaces_an_export_whole(exported, tmp_path):
     model, _ = exported
     weights = model.weights_sha256()
     folder = export.export(model, tmp_path / "out", {"run": 1})
-    (folder / "stale").write_text("of the old export")
+    (folder / "assets").mkdir(exist_ok=True)
+    (folder / "assets" / "stale").write_text("of the old export")
     export.export(model, folder, {"run": 2})
     assert json.loads((folder / "card.json").read_text())["run"] == 2
-    assert not (folder / "stale").exists()
+    assert not (folder / "assets" / "stale").exists()
     assert model.weights_sha256() == weights
     assert list(tmp_path.iterdir()) == [folder]
 
@@ -217,13 +219,36 @@ def test_never_deletes_what_is_no_export(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "me.png").touch()
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match=r"photos': it holds files but no card\.json"):
+    with pytest.raises(UsageError, match=r"photos': it holds 'me\.png', so it is not an export"):
         export.check_directory(tmp_path / "photos")
     with pytest.raises(UsageError, match="it is a file"):
         export.check_directory(tmp_path / "file")
     (tmp_path / "empty").mkdir()
     assert export.check_directory(tmp_path / "empty") == tmp_path / "empty"
     assert export.check_directory(tmp_path / "new") == tmp_path / "new"
+
+
+def test_an_export_with_other_things_in_it_is_kept(module_folder):
+    assert export.check_directory(module_folder) == module_folder
+    (module_folder / "run").mkdir()
+    with pytest.raises(UsageError, match=r"it holds 'run', so it is not an export; give a new"):
+        export.check_directory(module_folder)
+    (module_folder / "run").rmdir()
+    (module_folder / "saved_model.pb").unlink()
+    with pytest.raises(UsageError, match=r"it has no saved_model\.pb, so it is not an export"):
+        export.check_directory(module_folder)
+
+
+def test_places_where_no_export_can_be_written_are_told(tmp_path):
+    (tmp_path / "file").touch()
+    for place, reason in (
+        (tmp_path / "file" / "deep" / "export", "Not a directory"),
+        ("/proc/export", "(No such file or directory|Permission denied)"),
+        (tmp_path / ("x" * 250), "File name too long"),  # with what is written beside it
+    ):
+        with pytest.raises(UsageError, match=f"^cannot export to '.*': {reason}$"):
+            export.check_directory(place)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_full_disk_leaves_the_old_export(exported, tmp_path):
@@ -261,8 +286,42 @@ def test_refuses_damaged_weights_and_a_damaged_card(module_folder):
     card.write_text("{")
     with pytest.raises(UsageError, match="cannot read the SavedModel"):
         export.load_saved_model(module_folder)
+    card.write_text("[1]")
+    with pytest.raises(UsageError, match=r"its card\.json holds no table but \[1\]$"):
+        export.load_saved_model(module_folder)
     card.unlink()
     assert export.load_saved_model(module_folder).card == {}
+
+
+def test_refuses_files_that_are_cut_off(exported, tmp_path):
+    bad = shutil.copytree(exported[1], tmp_path / "bad")
+    whole = weights_file(bad).read_bytes()
+    for keep in (0, 10, len(whole) - 1):
+        weights_file(bad).write_bytes(whole[:keep])
+        with pytest.raises(UsageError, match=r"^cannot read the .*: a file of it is .* cut off$"):
+            export.load_saved_model(bad)
+    (bad / "saved_model.pb").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"^cannot read the .*: its saved_model\.pb is empty$"):
+        export.load_saved_model(bad)
+
+
+def test_a_run_is_no_saved_model_but_names_its_own(tmp_path, monkeypatch):
+    (tmp_path / "options.json").touch()
+    monkeypatch.setattr(export.runs, "read_options", lambda path: {"export_dir": "mine"})
+    with pytest.raises(UsageError, match=r"is a run, not a SavedModel: its export is 'mine'$"):
+        export.load_saved_model(tmp_path)
+
+
+def test_more_pictures_than_memory_are_told(module_folder):
+    drawer = export.load_saved_model(module_folder)
+
+    class Full:
+        def sample(self, **arguments):
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\nfar more")
+
+    drawer.module = Full()
+    with pytest.raises(TrainingError, match=r"^out of memory: n=9 pictures at once are too many$"):
+        drawer.sample(9)
 
 
 @pytest.mark.parametrize(
@@ -271,8 +330,8 @@ def test_refuses_damaged_weights_and_a_damaged_card(module_folder):
         ({"n": 0}, "n=0 must lie between 1 and 2147483647"),
         ({"n": 2.5}, r"n=2\.5 must be an int"),
         ({"n": 1, "seed": 2**31}, "seed=2147483648 must lie between"),
-        ({"n": 1, "truncation": 0.0}, r"truncation=0\.0 must be > 0"),
-        ({"n": 1, "truncation": math.nan}, "truncation=nan must be > 0"),
+        ({"n": 1, "truncation": 0.0}, r"truncation=0\.0 must be a number of at least 1e-06"),
+        ({"n": 1, "truncation": math.nan}, "truncation=nan must be a number of at least 1e-06"),
         ({"n": 1, "label": 1}, "label=1: this model makes pictures without labels"),
     ],
 )
@@ -301,4 +360,12 @@ def test_a_foreign_saved_model_says_what_it_has(tmp_path):
     module.run = tf.function(lambda n: {"n": n}, input_signature=[tf.TensorSpec((), tf.int32)])
     tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.run})
     with pytest.raises(UsageError, match=r"no signature 'sample' .* it has serving_default"):
+        export.load_saved_model(tmp_path).sample(1)
+
+
+def test_a_foreign_sample_says_what_is_wanted(tmp_path):
+    module = tf.Module()
+    module.sample = tf.function(lambda x: {"x": x}, input_signature=[tf.TensorSpec((), tf.int32)])
+    tf.saved_model.save(module, str(tmp_path), signatures={"sample": module.sample})
+    with pytest.raises(UsageError, match=r"no signature 'sample' of n and seed to draw from"):
         export.load_saved_model(tmp_path).sample(1)

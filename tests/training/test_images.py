@@ -126,6 +126,19 @@ def test_animation_takes_sixty_frames_of_many_first_and_last_among_them(tmp_path
     assert set(np.diff(shades)) <= {3, 4}
 
 
+def test_animation_leaves_out_damaged_pictures(tmp_path):
+    paths = flat_pictures(tmp_path, [10, 20, 30, 40, 50, 60])
+    good = paths[2].read_bytes()
+    paths[0].write_bytes(b"")
+    paths[1].write_bytes(b"no picture")
+    paths[3].write_bytes(good[:-20])  # cut in the middle of the pixels
+    paths[4].write_bytes(good.replace(b"IDAT", b"\x8f\x0cg\xfc"))  # a SyntaxError of Pillow
+    images.save_animation(paths, tmp_path / "a.gif")
+    assert gif_frames(tmp_path / "a.gif")[0] == [30, 60]
+    assert images.save_animation(paths[:2], tmp_path / "none.gif") is None
+    assert not (tmp_path / "none.gif").exists()
+
+
 def test_animation_of_one_large_colour_picture_and_of_none(tmp_path):
     paths = flat_pictures(tmp_path, [50], shape=(300, 1200, 3))
     images.save_animation(paths, tmp_path / "a.gif")

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tfgans.cli.parsing import positive, whole
+from tfgans.cli.parsing import name, path, positive, whole
 from tfgans.cli.quiet import import_tensorflow
 from tfgans.errors import UsageError
 
@@ -20,6 +20,7 @@ OPTIONS = {
     "what to draw": {
         "--model": {
             "metavar": "DIR",
+            "type": name,
             "required": True,
             "help": "folder of the SavedModel, as train exports it; no default",
         },
@@ -51,12 +52,12 @@ OPTIONS = {
     "where to (one of them)": {
         "--out": {
             "metavar": "FILE",
-            "type": pathlib.Path,
+            "type": path,
             "help": "a grid as .png, or all pictures as .npz under the key images; no default",
         },
         "--out_dir": {
             "metavar": "DIR",
-            "type": pathlib.Path,
+            "type": path,
             "help": "folder for 00000.png, 00001.png and so on; no default",
         },
     },
@@ -93,11 +94,12 @@ def _draw(arguments: dict[str, Any]) -> "np.ndarray":
 def _writer(out: pathlib.Path) -> Callable[[pathlib.Path, "np.ndarray"], None]:
     """Returns what writes a file named as `out`."""
     writers = {".png": _write_grid, ".npz": _write_npz}
-    if out.suffix not in writers:
+    suffix = out.suffix.lower()
+    if suffix not in writers:
         raise UsageError(f"--out={out} must end in .png (a grid) or .npz (an array)")
     if out.is_dir():
         raise UsageError(f"--out={out} is a folder; --out_dir={out} fills it with pictures")
-    return writers[out.suffix]
+    return writers[suffix]
 
 
 def _write_grid(path: pathlib.Path, pictures: "np.ndarray") -> None:

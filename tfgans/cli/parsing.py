@@ -3,17 +3,24 @@
 import argparse
 import ast
 import math
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from tfgans.errors import UsageError, did_you_mean
+from tfgans.errors import LARGEST_INT, UsageError, did_you_mean
 
 # Group title -> option -> what `add_argument` takes.
 Options = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
-LARGEST_INT = 2**31 - 1  # SavedModels take int32
-
-_WORDS = {"true": True, "false": False, "null": None, "none": None}
+_WORDS = {
+    "true": True,
+    "false": False,
+    "null": None,
+    "none": None,
+    "nan": math.nan,
+    "inf": math.inf,
+    "-inf": -math.inf,
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -81,6 +88,18 @@ def whole(minimum: int = 1) -> Callable[[str], int]:
     return read
 
 
+def name(text: str) -> str:
+    """Reads a name or a path; an empty one would mean the folder one happens to be in."""
+    if not text:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing")
+    return text
+
+
+def path(text: str) -> pathlib.Path:
+    """Reads a path."""
+    return pathlib.Path(name(text))
+
+
 def positive(text: str) -> float:
     """Reads a number above 0."""
     try:
@@ -126,9 +145,6 @@ def value(text: str) -> Any:
         return _WORDS[text.lower()]
     try:
         read = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
-    usable = isinstance(read, (int, str, list, tuple)) or (
-        isinstance(read, float) and math.isfinite(read)
-    )
-    return read if usable else text
+    return read if isinstance(read, (int, float, str, list, tuple)) else text

@@ -4,11 +4,12 @@ A data set is named `digits`, `optdigits`, `tfds:NAME`, or by the path of a fold
 an `.npz` file. Importing this package brings in neither NumPy nor TensorFlow.
 """
 
+import numbers
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfgans.errors import UsageError, did_you_mean
+from tfgans.errors import UsageError, did_you_mean, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,8 +72,7 @@ def load(
         ("batches_per_step", batches_per_step, 1),
         ("start_step", start_step, 0),
     ):
-        if value < least:
-            raise UsageError(f"{key}={value!r} must be >= {least}")
+        whole(key, value, least)
     source = open_source(name, split=split, data_dir=data_dir, image_size=image_size, fit=fit)
     if report is not None:
         report(source)
@@ -102,7 +102,7 @@ def open_source(
         raise UsageError(f"fit={fit!r} must be 'crop' or 'resize'")
     if data_dir is not None and not name.startswith("tfds:"):
         raise UsageError(f"data_dir={os.fspath(data_dir)!r} is for tfds:NAME, not for {name!r}")
-    size = _checked_size(image_size)
+    size = None if image_size is None else checked_size(image_size)
     if name in NAMES_OFFLINE:
         from tfgans.data import digits
 
@@ -131,10 +131,14 @@ def _unknown(name: str) -> str:
     return f"unknown data set {name!r}{near or '.'} There are: {WAYS}"
 
 
-def _checked_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
-    if image_size is None:
-        return None
-    both = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(both) != 2 or not all(isinstance(side, int) and 1 <= side <= 8192 for side in both):
+def checked_size(image_size) -> tuple[int, int]:
+    """Returns an `image_size` as (height, width).
+
+    Raises:
+        UsageError: If it is neither a side nor two of 1 to 8192 pixels.
+    """
+    both = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
+    ints = all(isinstance(side, numbers.Integral) for side in both)
+    if len(both) != 2 or not ints or not all(1 <= side <= 8192 for side in both):
         raise UsageError(f"image_size={image_size!r} must be 1 to 8192, or (height, width) of such")
-    return both
+    return int(both[0]), int(both[1])

@@ -32,7 +32,8 @@ def open_npz(name: str, split: str, size: tuple[int, int] | None, fit: str) -> S
 def _read(name: str, size: tuple[int, int] | None, fit: str) -> Collection:
     labels = None
     with _reading(name), zipfile.ZipFile(name) as archive:
-        members = {Path(member).stem for member in archive.namelist() if member.endswith(".npy")}
+        files = [member for member in archive.namelist() if member.endswith(".npy")]
+        members = {file.removesuffix(".npy") for file in files}
         if "images" not in members:
             held = ", ".join(sorted(members)) or "nothing"
             raise UsageError(f"{name!r} needs an array 'images' (it has: {held})")
@@ -86,10 +87,14 @@ def _images(name: str, stream: IO[bytes], size: tuple[int, int] | None, fit: str
     count, height, width, channels = shape if len(shape) == 4 else (*shape, 1)
     if min(count, height, width, channels) < 1:
         raise UsageError(f"{name!r}: 'images' of shape {shape} holds no pictures")
+    if channels not in (1, 3, 4):
+        raise UsageError(
+            f"{name!r}: 'images' of shape {shape} has {channels} channels; pictures have 1, 3 or 4"
+        )
     size = size or (height, width)
     images = rows.blank((count, *size, channels))
     row_bytes = height * width * channels
-    chunk = max(1, _CHUNK_BYTES // row_bytes)
+    chunk = max(1, _CHUNK_BYTES // max(row_bytes, images[0].size))
     for first in range(0, count, chunk):
         number = min(chunk, count - first)
         data = stream.read(number * row_bytes)
@@ -108,8 +113,14 @@ def _labels(name: str, stream: IO[bytes], count: int) -> np.ndarray:
             f"{name!r}: 'labels' is {dtype} of shape {shape}; "
             f"it must be integers of shape ({count},)"
         )
-    labels = np.frombuffer(stream.read(), dtype)
+    content = stream.read()
+    if len(content) != count * dtype.itemsize:
+        raise UsageError(f"{name!r}: 'labels' is cut off, or longer than its header says")
+    labels = np.frombuffer(content, dtype)
     low, high = labels.min(), labels.max()
-    if low < 0 or high >= 2**20:
-        raise UsageError(f"{name!r}: 'labels' go from {low} to {high}; they must be class numbers")
+    if low < 0 or high >= count:
+        raise UsageError(
+            f"{name!r}: 'labels' go from {low} to {high}; they must be class numbers, from 0 and "
+            f"fewer than the {count} pictures"
+        )
     return labels.astype(np.int32)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 MAX_PIXELS = 64_000_000
 
 # What Pillow's readers are known to raise on damaged files; a warning is one under `-W error`.
@@ -128,10 +128,12 @@ def quiet() -> Iterator[None]:
 
 def fit_all(images: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
     """Brings uint8 pictures `(n, h, w, channels)` to `size`; of the right size they stay as is."""
+    from tfgans.data import rows  # which imports this file
+
     if images.shape[1:3] == tuple(size):
         return images
     count, channels = len(images), images.shape[3]
-    out = np.empty((count, *size, channels), np.uint8)
+    out = rows.blank((count, *size, channels))
     for index in range(count):
         for channel in range(channels):
             plane = Image.fromarray(np.ascontiguousarray(images[index, :, :, channel]))

@@ -50,8 +50,10 @@ def _prepared_builder(name: str, data_dir: str | os.PathLike | None):
     wanted = name.removeprefix("tfds:")
     known = tfds.list_builders()
     bare = wanted.split("/")[0].split(":")[0]
+    if not bare:
+        raise UsageError(f"{name!r} names no data set of tensorflow-datasets, as tfds:mnist does")
     kept_here = data_dir is not None and Path(data_dir, bare).is_dir()
-    if not bare or (bare not in known and not kept_here):
+    if bare not in known and not kept_here:
         raise UsageError(f"tensorflow-datasets has no {bare!r}{did_you_mean(bare, known)}")
     try:
         builder = tfds.builder(wanted, data_dir=data_dir)

@@ -3,7 +3,7 @@
 import keras
 
 from tfgans.layers import SpectralNormalization, WeightClip
-from tfgans.networks.sizes import start_and_doublings
+from tfgans.networks.sizes import latent_input, start_and_doublings
 from tfgans.variant import DataSpec
 
 
@@ -34,7 +34,7 @@ def generator(data: DataSpec, *, latent_dim=100, width=0, batch_norm=True, const
     channels = [
         width * (1 if constant_width else min(8, 2**level)) for level in reversed(range(doublings))
     ]
-    latent = keras.Input((latent_dim,), name="latent")
+    latent = latent_input(latent_dim)
     maps = _project(latent, (height, breadth, channels[0]), use_bias=not batch_norm)
     for count in [*channels[1:], data.image_shape[-1]]:
         maps = _activate(maps, "relu", batch_norm)

@@ -5,6 +5,7 @@ import math
 import keras
 
 from tfgans.layers import WeightClip
+from tfgans.networks.sizes import latent_input, layers_of
 from tfgans.variant import DataSpec
 
 
@@ -20,7 +21,7 @@ def generator(data: DataSpec, *, latent_dim=64, width=256, num_layers=2):
     Returns:
         `keras.Model` from {"latent": `(batch, latent_dim)`} to images in [-1, 1].
     """
-    latent = keras.Input((latent_dim,), name="latent")
+    latent = latent_input(latent_dim)
     image = _to_image(_hidden(latent, width, num_layers, "relu"), data)
     image = keras.layers.Activation("tanh", dtype="float32", name="image")(image)
     return keras.Model({"latent": latent}, image, name="generator")
@@ -43,7 +44,7 @@ def discriminator(data: DataSpec, *, width=256, num_layers=2, dropout=0.0, weigh
     constraints = {"kernel_constraint": clip, "bias_constraint": clip}
     image = keras.Input(data.image_shape, name="image")
     features = keras.layers.Flatten()(image)
-    for _ in range(num_layers):
+    for _ in layers_of(num_layers):
         features = keras.layers.Dense(width, **constraints)(features)
         features = keras.layers.LeakyReLU(0.2)(features)
         if dropout:
@@ -84,13 +85,13 @@ def decoder(data: DataSpec, *, latent_dim=20, width=500, num_layers=1):
     Returns:
         `keras.Model` from {"latent": `(batch, latent_dim)`} to pixel logits, shaped as images.
     """
-    latent = keras.Input((latent_dim,), name="latent")
+    latent = latent_input(latent_dim)
     logits = _to_image(_hidden(latent, width, num_layers, "relu"), data)
     return keras.Model({"latent": latent}, logits, name="decoder")
 
 
 def _hidden(features, width, num_layers, activation):
-    for _ in range(num_layers):
+    for _ in layers_of(num_layers):
         features = keras.layers.Dense(width, activation=activation)(features)
     return features
 

@@ -3,7 +3,7 @@
 import keras
 
 from tfgans.layers import SpectralNormalization
-from tfgans.networks.sizes import start_and_doublings
+from tfgans.networks.sizes import latent_input, layers_of, start_and_doublings
 from tfgans.variant import DataSpec
 
 
@@ -25,7 +25,7 @@ def generator(data: DataSpec, *, latent_dim=128, width=256):
         Miyato et al., 2018, arXiv:1802.05957, Appendix B.4, Table 4.
     """
     height, breadth, doublings = start_and_doublings(data)
-    latent = keras.Input((latent_dim,), name="latent")
+    latent = latent_input(latent_dim)
     maps = keras.layers.Dense(height * breadth * width, kernel_initializer=_glorot())(latent)
     maps = keras.layers.Reshape((height, breadth, width))(maps)
     for _ in range(doublings):
@@ -57,7 +57,7 @@ def discriminator(data: DataSpec, *, width=128, num_flat_blocks=2):
     maps = _first_down_block(image, width)
     for _ in range(max(1, doublings - 2)):
         maps = _block(maps, width, downsample=True)
-    for _ in range(num_flat_blocks):
+    for _ in layers_of(num_flat_blocks):
         maps = _block(maps, width, downsample=False)
     features = keras.layers.ReLU()(maps)
     # A mean times the number of pixels: Keras has no layer for a global sum.

@@ -1,9 +1,33 @@
-"""How many doublings lead from a small map to a picture of a given size."""
+"""What builders share: the latent input, and how many doublings lead to a picture."""
 
 import math
 
+import keras
+
 from tfgans.errors import UsageError
 from tfgans.variant import DataSpec
+
+
+def latent_input(latent_dim: int):
+    """Returns the Keras input `latent` of that length.
+
+    Raises:
+        UsageError: If it is below 1.
+    """
+    if latent_dim < 1:
+        raise UsageError(f"latent_dim={latent_dim!r} must be at least 1")
+    return keras.Input((latent_dim,), name="latent")
+
+
+def layers_of(num_layers: int) -> range:
+    """Returns what to loop over for that many layers.
+
+    Raises:
+        UsageError: If the number is negative.
+    """
+    if num_layers < 0:
+        raise UsageError(f"{num_layers} layers or blocks cannot be built: 0 or more can")
+    return range(num_layers)
 
 
 def start_and_doublings(data: DataSpec, *, smallest: int = 4) -> tuple[int, int, int]:
