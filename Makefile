@@ -2,7 +2,8 @@
 #   make train             train wgan_gp on the packaged digits
 #   make test              every test
 #   make lint              ruff, mypy, import-linter
-#   make zoo [NAME=...]    train rows by default options, write docs/results/ and docs/ZOO.md
+#   make zoo [NAME=...] [SEEDS="0 1 2"]
+#                          train and judge rows by default options, write docs/results/, docs/ZOO.md
 
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -28,7 +29,7 @@ lint: $(ALL)
 	.venv/bin/lint-imports
 
 zoo: $(BASE)
-	$(PY) tools/zoo.py $(NAME)
+	$(PY) tools/zoo.py $(NAME) $(if $(SEEDS),--seeds $(SEEDS))
 
 $(VENV):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed: make PYTHON=python3.11")'

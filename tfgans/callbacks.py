@@ -259,13 +259,23 @@ class MetricsLog(StepCallback):
         if self._written != self.step:
             self._write()
 
-    def _write(self):
-        now = time.perf_counter()
-        seconds = self.seconds + now - self._started
-        numbers = {name: _short(value) for name, value in self._logs.items()}
-        row = {"step": self.step, "seconds": round(seconds, 3), **numbers}
-        with self.checkpoints.writing(self.path.name, self.step):
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes a row of its own, and the same numbers to TensorBoard."""
+        self._append(step, values)
+        if self.events is not None:
+            with self.checkpoints.writing("the TensorBoard log", step):
+                self.events.scalars(step, values)
+
+    def _append(self, step, values):
+        seconds = self.seconds + time.perf_counter() - self._started
+        numbers = {name: _short(value) for name, value in values.items()}
+        row = {"step": step, "seconds": round(seconds, 3), **numbers}
+        with self.checkpoints.writing(self.path.name, step):
             append_line(self.path, json.dumps(row, allow_nan=False))
+
+    def _write(self):
+        self._append(self.step, self._logs)
+        now = time.perf_counter()
         speed = (self.step - self._written) / (now - self._written_at)
         self._written, self._written_at = self.step, now
         if self.events is not None:
@@ -316,9 +326,9 @@ class SampleGrid(StepCallback):
     def finish(self):
         if self._drawn != self.step:
             self._draw()
-        paths = sorted(self.directory.glob("step-*.png"), key=_step_of)
+        paths = {_step_of(path): path for path in self.directory.glob("step-*.png")}
         with self.checkpoints.writing(ANIMATION, self.step):
-            done = [path for path in paths if _step_of(path) <= self.step]
+            done = [paths[step] for step in sorted(paths) if 0 <= step <= self.step]
             images.save_animation(done, self.directory / ANIMATION)
 
     def _draw(self):
@@ -452,4 +462,6 @@ def _columns(terminal: Any) -> int:
 
 
 def _step_of(path: Path) -> int:
-    return int(path.stem.rpartition("-")[2])
+    """Returns the step in the name of a sample grid, -1 where there is none."""
+    number = path.stem.removeprefix("step-")
+    return int(number) if number.isdecimal() else -1

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import logging
+import os
 import socket
 import sys
 import threading
@@ -11,6 +12,8 @@ import urllib.parse
 import warnings
 from collections.abc import Iterator
 from typing import Any
+
+from tfgans.errors import UsageError, first_line
 
 CONNECT_SECONDS = 3.0
 _PORTS = {"https": 443, "ftp": 21}
@@ -41,6 +44,35 @@ def import_tensorflow_gan() -> Any:
         if not had_estimator:
             del tf.estimator
     return tensorflow_gan
+
+
+def load_tfhub(handle: str) -> tuple[Any, str]:
+    """Loads a TF-Hub module from a folder, from TF-Hub's cache, or over the network.
+
+    Args:
+        handle: Folder of the unpacked module, or its address.
+
+    Returns:
+        The module, a callable, and the folder it was read from.
+
+    Raises:
+        UsageError: If it is neither at hand nor to be had, known within seconds.
+    """
+    import_tensorflow_gan()  # with the warnings of what TensorFlow Hub imports
+    import tensorflow as tf
+    import tensorflow_hub
+    from tensorflow_hub import compressed_module_resolver
+
+    try:
+        if "://" in handle and not os.path.isdir(compressed_module_resolver._module_dir(handle)):
+            _check_reachable(handle)
+        folder = tensorflow_hub.resolve(handle)
+        return tensorflow_hub.load(folder), str(folder)
+    except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        raise UsageError(
+            f"cannot load {handle!r}: {first_line(error)}; set TFHUB_CACHE_DIR to a folder that "
+            "holds it, or name a folder with the unpacked module as inception:FOLDER"
+        ) from error
 
 
 @contextlib.contextmanager

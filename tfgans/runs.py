@@ -20,12 +20,25 @@ from tfgans.errors import UsageError
 
 OPTIONS_FILE = "options.json"
 METRICS_FILE = "metrics.jsonl"
+EVALUATION_FILE = "evaluation.json"
+PARTS = (OPTIONS_FILE, METRICS_FILE, "samples", "tensorboard", "checkpoints", "best")
+PARTS += ("bad_files.txt", EVALUATION_FILE)
 
 # Neither the weights nor their order of training depend on these.
 MAY_CHANGE = ("steps", "checkpoint_every", "export_dir")
+MAY_CHANGE += ("eval_every", "eval_metrics", "eval_features", "stop_when")
 
 # Facts about a run that `options.json` holds beside the options.
 _NOT_OPTIONS = ("environment", "run_dir", "resume")
+
+# What a run cannot go on without, and a model of it not be made without.
+_NEEDED = {
+    **dict.fromkeys(("variant", "dataset", "fit", "precision", "export_dir"), str),
+    **dict.fromkeys(("steps", "batch_size", "seed", "checkpoint_every", "num_classes"), int),
+    "image_shape": list,
+    "options": dict,
+    "jit": bool,
+}
 
 _FOLDER = re.compile(r"(?P<number>\d{4,})-(?P<variant>[^-]+)-.+")
 
@@ -65,10 +78,17 @@ def open_run_dir(path: str | os.PathLike, *, resume: bool = False) -> pathlib.Pa
         UsageError: If it holds a run and `resume` is false, holds other files but no run, or
             cannot be written to.
     """
+    path = check_run_dir(path, resume=resume)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def check_run_dir(path: str | os.PathLike, *, resume: bool = False) -> pathlib.Path:
+    """Returns the folder, or refuses it, as `open_run_dir` would; leaves nothing."""
     path = pathlib.Path(path)
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        used = any(not file.name.startswith(".") for file in path.iterdir())
+        used = path.exists() and any(not file.name.startswith(".") for file in path.iterdir())
+        check_writable(path / f".{os.getpid()}")
     except OSError as error:
         raise UsageError(f"cannot use {str(path)!r} as a run folder: {error.strerror}") from error
     if used and not is_run(path):
@@ -80,6 +100,19 @@ def open_run_dir(path: str | os.PathLike, *, resume: bool = False) -> pathlib.Pa
     return path
 
 
+def check_writable(path: pathlib.Path) -> None:
+    """Makes a folder called as `path`, in it or in the nearest folder there is, and removes it.
+
+    Raises:
+        OSError: If that cannot be done.
+    """
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    probe = folder / path.name
+    with contextlib.suppress(FileExistsError):
+        probe.mkdir()
+        probe.rmdir()
+
+
 def is_run(path: str | os.PathLike) -> bool:
     """Whether the folder `path` holds a run, that is, its options."""
     return (pathlib.Path(path) / OPTIONS_FILE).is_file()
@@ -88,27 +121,36 @@ def is_run(path: str | os.PathLike) -> bool:
 def newest_run(root: str | os.PathLike, variant: str) -> pathlib.Path | None:
     """Returns the run folder of `variant` with the highest number, or None where there is none.
 
-    A folder whose options were not written yet (killed at once) is passed over.
+    A folder whose options were not written yet (killed at once) is passed over, and so are the
+    runs of a user's own file that is called as the variant.
     """
     root = pathlib.Path(root)
     wanted = _variant_slug(variant)
     runs = {path: number for path, (number, name) in _run_folders(root).items() if name == wanted}
-    return max(filter(is_run, runs), key=runs.__getitem__, default=None)
+    for path in sorted(filter(is_run, runs), key=runs.__getitem__, reverse=True):
+        if os.path.normpath(read_options(path)["variant"]) == os.path.normpath(variant):
+            return path
+    return None
 
 
 def read_options(run_dir: str | os.PathLike) -> dict[str, Any]:
     """Returns what `options.json` of a run holds.
 
     Raises:
-        UsageError: If there is none, or it is not JSON.
+        UsageError: If there is none, or it is not JSON, or lacks what every run has.
     """
     path = pathlib.Path(run_dir) / OPTIONS_FILE
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        options = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{str(run_dir)!r} holds no run: no {OPTIONS_FILE} in it") from error
     except ValueError as error:
         raise UsageError(f"{str(path)!r} is damaged: {error}") from error
+    held = options if isinstance(options, dict) else {}
+    for key, kind in _NEEDED.items():
+        if not isinstance(held.get(key), kind):
+            raise UsageError(f"{str(path)!r} is damaged: it has no {key!r} of type {kind.__name__}")
+    return options
 
 
 def write_options(run_dir: str | os.PathLike, options: Mapping[str, Any]) -> None:
@@ -163,16 +205,19 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
 
 
 def read_json_lines(path: str | os.PathLike) -> list[dict[str, Any]]:
-    """Returns the rows of a file of JSON lines, up to a line that a kill left unfinished."""
+    """Returns the rows {step, ...} of a log, up to a line that a kill left unfinished or damage."""
     rows: list[dict[str, Any]] = []
     path = pathlib.Path(path)
     if not path.exists():
         return rows
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_bytes().splitlines():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
             break
+        if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+            break
+        rows.append(row)
     return rows
 
 

@@ -4,12 +4,25 @@ import dataclasses
 import os
 import pathlib
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
-from tfgans import callbacks, checkpoints, compat, data, export, factory, registry, runs
-from tfgans.errors import UsageError
+from tfgans import (
+    callbacks,
+    checkpoints,
+    compat,
+    data,
+    evaluation,
+    export,
+    factory,
+    features,
+    quality,
+    registry,
+    runs,
+)
+from tfgans.errors import UsageError, whole
 from tfgans.variant import DataSpec
 
 DEFAULTS: dict[str, Any] = {
@@ -22,9 +35,18 @@ DEFAULTS: dict[str, Any] = {
     "checkpoint_every": 500,
     "init_from": None,
     "jit": False,
+    "eval_every": 0,
+    "eval_metrics": "fid",
+    "eval_features": None,
+    "stop_when": 0,
 }
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 RUNS = "runs"
+
+_OPTIONS = {*DEFAULTS, "variant", "steps", "batch_size", "export_dir", "options"}
+_AT_LEAST = {"steps": 1, "batch_size": 1, "seed": 0, "checkpoint_every": 1}
+_AT_LEAST |= {"eval_every": 0, "stop_when": 0}
+_EVAL_PICTURES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +59,7 @@ class Result:
         steps: Generator steps done, over all sessions.
         weights_sha256: Hash of networks, average and optimisers.
         metrics: The last line of `metrics.jsonl`: means of the logs over its window.
-        model: The trained model.
+        model: The trained model; of a run that was evaluated, at the best checkpoint.
     """
 
     run_dir: pathlib.Path
@@ -69,7 +91,12 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
             export_dir: folder of the SavedModel, by default `saved_models/NAME`;
             init_from: run folder (or .keras file) whose networks to start from;
             options: dict of the variant's own options, by dotted key;
-            jit: whether XLA compiles the step, default False.
+            jit: whether XLA compiles the step, default False;
+            eval_every: generator steps between evaluations on the test split, default 0, none;
+            eval_metrics: names of `tfgans.evaluation.METRICS` joined by commas, default fid; the
+                first decides which checkpoint is kept as the best, and is exported;
+            eval_features: feature space, by default digits_cnn for digits and else pixels;
+            stop_when: evaluations without a better one that end the run, default 0, never.
 
     Returns:
         A `Result`.
@@ -80,18 +107,12 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
         KeyboardInterrupt: On Ctrl-C or SIGTERM, after a checkpoint.
     """
     run_dir, plan = _plan(variant, run_dir, resume, given)
-    export.check_directory(plan["export_dir"])
     compat.disable_remapper()
     with runs.precision_scope(plan["precision"]):
-        model = _model(plan)
-        if plan["init_from"] and not (resume and checkpoints.exist(run_dir)):
-            checkpoints.copy_networks(factory.load(plan["init_from"]), model)
+        model = _model(plan, run_dir if resume else None)
         folder = _run_folder(run_dir, resume, plan)
         saved = checkpoints.manager(model, folder)
         checkpoints.restore(saved)
-        if model.step > plan["steps"]:
-            done = f"the run in {str(folder)!r} is at step {int(model.step)} already"
-            raise UsageError(f"steps={plan['steps']}: {done}")
         runs.write_options(folder, plan)
         return _run(model, plan, folder, saved)
 
@@ -102,50 +123,110 @@ def resolve(variant, *, run_dir=None, resume=False, **given) -> dict[str, Any]:
     Raises:
         UsageError: As `train`.
     """
-    return _plan(variant, run_dir, resume, given)[1]
+    run_dir, plan = _plan(variant, run_dir, resume, given)
+    with runs.precision_scope(plan["precision"]):
+        _model(plan, run_dir if resume else None)  # refuses options that do not fit together
+    return plan
 
 
 def _plan(variant, run_dir, resume, given):
     """Returns the run folder, None for a new one, and the options: given, stored or default."""
+    given = _checked({"variant": variant, **given})
     given = {key: value for key, value in given.items() if value is not None}
     if resume and run_dir is None:
-        run_dir = runs.newest_run(RUNS, variant)
+        run_dir = runs.newest_run(RUNS, given["variant"])
         if run_dir is None:
             raise UsageError(f"no run of {variant!r} to resume under {RUNS!r}")
-    if resume and runs.is_run(run_dir):
-        return run_dir, _resumed_plan(runs.read_options(run_dir), {**given, "variant": variant})
-    return run_dir, _new_plan(variant, given)
+    resumed = resume and runs.is_run(run_dir)
+    plan = _resumed_plan(run_dir, given) if resumed else _new_plan(given)
+    evaluation.chosen(plan["eval_metrics"])
+    if plan["stop_when"] and not plan["eval_every"]:
+        raise UsageError(f"stop_when={plan['stop_when']} counts evaluations: give eval_every too")
+    _check_places(plan, run_dir, resume)
+    return run_dir, _with_data(plan)
 
 
-def _new_plan(variant, given) -> dict[str, Any]:
-    unknown = set(given) - {*DEFAULTS, "steps", "batch_size", "export_dir", "options"}
+def _checked(options) -> dict[str, Any]:
+    """Returns options with each checked for itself, and spelt in one way where there are more."""
+    unknown = set(options) - _OPTIONS
     if unknown:
         raise UsageError(f"train takes no {', '.join(sorted(unknown))}")
-    row = registry.load(variant)
-    plan = {"variant": variant, **DEFAULTS, "steps": row.steps, "batch_size": row.batch_size}
-    plan |= {"export_dir": f"saved_models/{row.name}", **given}
-    plan["options"] = row.resolve(plan.get("options", {}))
-    if plan["precision"] not in PRECISIONS:
-        raise UsageError(f"precision={plan['precision']!r} must be one of {', '.join(PRECISIONS)}")
-    source = data.open_source(plan["dataset"], **_data_options(plan))
-    _check_needs(variant, source.spec)
-    _check_batch(plan, source)
-    plan |= {"image_shape": list(source.spec.image_shape), "num_classes": source.spec.num_classes}
     return {
-        key: str(value) if isinstance(value, os.PathLike) else value for key, value in plan.items()
+        key: value if value is None else _checked_option(key, value)
+        for key, value in options.items()
     }
 
 
-def _resumed_plan(stored, given) -> dict[str, Any]:
+def _checked_option(key, value) -> Any:
+    value = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if key in _AT_LEAST:
+        return whole(key, value, _AT_LEAST[key])
+    if key == "image_size":
+        return list(data.checked_size(value))
+    if key == "variant" and isinstance(value, str):
+        return os.path.normpath(value)  # my_gan.py is ./my_gan.py
+    if key == "precision" and value not in PRECISIONS:
+        raise UsageError(f"precision={value!r} must be one of {', '.join(PRECISIONS)}")
+    kind: type = {"jit": bool, "options": Mapping}.get(key, str)
+    if not isinstance(value, kind):
+        raise UsageError(f"{key}={value!r} must be of type {kind.__name__}")
+    return value
+
+
+def _new_plan(given) -> dict[str, Any]:
+    row = registry.load(given["variant"])
+    plan = {"variant": given["variant"], **DEFAULTS}
+    plan |= {"steps": row.steps, "batch_size": row.batch_size}
+    plan |= {"export_dir": f"saved_models/{row.name}", **given}
+    return {**plan, "options": row.resolve(plan.get("options", {}))}
+
+
+def _resumed_plan(run_dir, given) -> dict[str, Any]:
+    stored = runs.read_options(run_dir)
+    stored |= _checked({key: value for key, value in stored.items() if key in _OPTIONS})
     scheduled = [key for key in stored["options"] if key.endswith(".schedule")]
     fixed = ["steps"] if any(stored["options"][key] != "constant" for key in scheduled) else []
-    return runs.check_resume(stored, given, fixed=fixed)
+    plan = {**DEFAULTS, **runs.check_resume(stored, given, fixed=fixed)}
+    done = checkpoints.last_step(run_dir) or 0
+    if done > plan["steps"]:
+        where = f"the run in {str(run_dir)!r} is at step {done} already"
+        raise UsageError(f"steps={plan['steps']}: {where}")
+    return plan
+
+
+def _check_places(plan, run_dir, resume) -> None:
+    """Refuses before the training what could not be written after it."""
+    if run_dir is not None:
+        runs.check_run_dir(run_dir, resume=resume)
+    export_dir, run = plan["export_dir"], pathlib.Path(run_dir or RUNS).resolve()
+    if export.check_directory(export_dir) in (run, *run.parents, *map(run.joinpath, runs.PARTS)):
+        raise UsageError(
+            f"cannot export to {export_dir!r}: the export would replace the run in {str(run)!r}, "
+            "or a part of it; give another --export_dir"
+        )
+
+
+def _with_data(plan) -> dict[str, Any]:
+    """Returns the plan with what the networks must know of its data, which must be as it was."""
+    source = data.open_source(plan["dataset"], **_data_options(plan))
+    _check_needs(plan["variant"], source.spec)
+    if plan["batch_size"] > source.size:
+        raise UsageError(
+            f"batch_size={plan['batch_size']} is larger than the data: "
+            f"{plan['dataset']} has {source.size} training pictures"
+        )
+    facts = {"image_shape": list(source.spec.image_shape), "num_classes": source.spec.num_classes}
+    for key, value in facts.items():
+        if plan.get(key, value) != value:
+            raise UsageError(
+                f"the data of the run has changed: {plan['dataset']} has now {key} {value}, the "
+                f"run was started with {plan[key]}"
+            )
+    return {**plan, **facts}
 
 
 def _data_options(plan) -> dict[str, Any]:
-    size = plan["image_size"]
-    size = tuple(size) if isinstance(size, list) else size
-    return {"data_dir": plan["data_dir"], "image_size": size, "fit": plan["fit"]}
+    return {key: plan[key] for key in ("data_dir", "image_size", "fit")}
 
 
 def _check_needs(variant, spec: DataSpec) -> None:
@@ -157,17 +238,10 @@ def _check_needs(variant, spec: DataSpec) -> None:
         )
 
 
-def _check_batch(plan, source) -> None:
-    if plan["batch_size"] > source.size:
-        raise UsageError(
-            f"batch_size={plan['batch_size']} is larger than the data: "
-            f"{plan['dataset']} has {source.size} training pictures"
-        )
-
-
-def _model(plan) -> keras.Model:
+def _model(plan, resumed) -> keras.Model:
+    """Returns the model, started from `init_from` but where the folder `resumed` has gone on."""
     spec = DataSpec(tuple(plan["image_shape"]), plan["num_classes"])
-    return factory.create(
+    model = factory.create(
         plan["variant"],
         spec,
         seed=plan["seed"],
@@ -175,6 +249,10 @@ def _model(plan) -> keras.Model:
         jit=plan["jit"],
         **plan["options"],
     )
+    begun = resumed is not None and checkpoints.last_step(resumed) is not None
+    if plan["init_from"] and not begun:
+        checkpoints.copy_networks(factory.load(plan["init_from"]), model)
+    return model
 
 
 def _run_folder(run_dir, resume, plan) -> pathlib.Path:
@@ -210,31 +288,60 @@ def _run(model, plan, folder, saved) -> Result:
         seconds=last.get("seconds", 0.0),
         options=plan,
     )
-    if step < steps:
+    judge = _quality(model, plan, folder, made)
+    if step < steps and not (judge and judge.finished):
         with callbacks.running(made) as made:
             model.fit(dataset, steps_per_epoch=steps - step, verbose=0, callbacks=made)
         last = runs.read_json_lines(metrics_file)[-1]
     metrics = {key: value for key, value in last.items() if key not in ("step", "seconds")}
-    sha256 = model.weights_sha256()
-    card = {
-        **{
-            key: plan[key]
-            for key in ("variant", "dataset", "options", "steps", "seed", "precision")
-        },
-        "data_licence": licence[0],
-        "wall_time_s": last.get("seconds"),
-        **runs.environment(),
-        "weights_sha256": sha256,
-        "metrics": {},
-    }
-    export.export(model, plan["export_dir"], card)
-    return Result(folder, pathlib.Path(plan["export_dir"]), steps, sha256, metrics, model)
+    sha256, done = model.weights_sha256(), int(model.step)
+    facts = {"steps": done, "data_licence": licence[0], "wall_time_s": last.get("seconds")}
+    if judge and checkpoints.restore(judge.best.manager):
+        facts["best_step"] = int(model.step)
+    export.export(model, plan["export_dir"], _card(plan, sha256, facts))
+    return Result(folder, pathlib.Path(plan["export_dir"]), done, sha256, metrics, model)
+
+
+def _quality(model, plan, folder, made) -> quality.Quality | None:
+    """Returns what evaluates the run, put among its callbacks; None where nothing is asked for."""
+    if not plan["eval_every"]:
+        return None
+    step = int(model.step)
+    checkpoints.forget_best_after(folder, step)
+    extractor = features.open_features(
+        plan["eval_features"] or features.default_features(plan["dataset"])
+    )
+    test = data.open_source(plan["dataset"], split="test", **_data_options(plan))
+    real = evaluation.Sample.of(test.images(_EVAL_PICTURES), extractor)
+    log = next(one for one in made if isinstance(one, callbacks.MetricsLog))
+    judge = quality.Quality(
+        evaluation.Reference(real, real, real, "test", extractor),
+        evaluation.chosen(plan["eval_metrics"]),
+        plan["eval_every"],
+        log,
+        checkpoints.Checkpoints(checkpoints.manager(model, folder, checkpoints.BEST)),
+        patience=plan["stop_when"],
+        history=runs.read_json_lines(folder / runs.METRICS_FILE),
+    )
+    made.insert(made.index(log), judge)  # before it: a step's last row is that of its losses
+    return judge
+
+
+def _card(plan, sha256, facts) -> dict[str, Any]:
+    known = {key: plan[key] for key in ("variant", "dataset", "options", "seed", "precision")}
+    return {**known, **facts, **runs.environment(), "weights_sha256": sha256, "metrics": {}}
 
 
 def _report_data(source, folder) -> str:
     """Tells what is trained on, and lists in the run folder the files that could not be read."""
     print(source.description, file=sys.stderr)
     if source.bad_files:
-        lines = [f"{name}\t{reason}\n" for name, reason in source.bad_files]
+        lines = [f"{_printable(name)}\t{reason}\n" for name, reason in source.bad_files]
         (folder / "bad_files.txt").write_text("".join(lines), encoding="utf-8")
     return source.licence
+
+
+def _printable(name: str) -> str:
+    """Returns a file's name on one line, with what cannot be printed as an escape."""
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return "".join(escaped)

@@ -1,150 +1,279 @@
-"""Trains rows of the zoo by their default options, and writes what came of it.
+"""Trains rows of the zoo by their default options, judges them, and writes what came of it.
 
-    make zoo [NAME=wgan_gp]      or      python tools/zoo.py [NAME ...]
+    make zoo [NAME=wgan_gp]      or      python tools/zoo.py [NAME ...] [--seeds 0 1 2]
 
 For each row: the generator in saved_models/zoo/NAME, the figures in docs/results/NAME.json with a
 picture beside them, and the table docs/ZOO.md. A row whose options and code are those of its
-result is skipped; the hash of the code does not see comments and docstrings.
+result is not trained again, and one that is judged by today's metrics is not judged again; the
+hashes of the code do not see comments and docstrings. Of other seeds than 0 only the figures are
+kept.
 """
 
+import argparse
 import ast
 import hashlib
 import inspect
 import json
 import pathlib
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
+
+import numpy as np
 
 REPO = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = REPO / "docs" / "results"
 ZOO = REPO / "saved_models" / "zoo"
 MARKS = ("<!-- the registry, by tools/zoo.py -->", "<!-- end -->")
 MEGABYTES = 2.0  # larger generators are not shipped
+SEED = 0  # the one whose generator is shipped
+REAL = "real"  # training pictures judged as if they were generated
 
 # What decides the weights of a run on the packaged digits.
 CODE = ("adversarial", "base", "factory", "losses", "penalties", "randomness", "reconstruction")
 CODE += tuple(f"data/{name}" for name in ("digits", "order", "pipeline", "rows", "source"))
 CODE += tuple(f"layers/{name}" for name in ("spectral_normalization", "weight_clip"))
 CODE += ("networks/sizes",)
+_READERS = ("load", "_load_run")  # of factory.py: they read what was trained
 
 
-def main(names):
-    """Trains the rows that need it and writes the table."""
+def main():
+    """Trains and judges the rows that need it and writes the table."""
     from tfgans import registry
 
     rows = registry.list_variants()
-    wanted = [registry.get(name).name for name in names] or [row.name for row in rows]
-    for name in wanted:
-        row = registry.load(name)
-        code = code_sha256(row)
-        if up_to_date(row, code):
-            print(f"{name}: unchanged, skipped", file=sys.stderr)
-        else:
-            make(row, code)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="rows; default all")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[SEED], help="default 0")
+    given = parser.parse_args()
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    judge_real()
+    for name in [registry.get(name).name for name in given.names] or [row.name for row in rows]:
+        for seed in given.seeds:
+            make(registry.load(name), seed)
     write_table(rows)
     write_readme(rows)
 
 
-def code_sha256(row):
-    """Hashes what decides the row's weights: the base, its class, its networks; no comments."""
-    paths = [REPO / "tfgans" / f"{name}.py" for name in CODE]
-    paths += sorted({inspect.getsourcefile(part) for part in (row.model, *row.networks.values())})
-    digest = hashlib.sha256()
-    for path in map(pathlib.Path, paths):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        if path.parent.name == "models":  # the rows of the file are in the options
-            tree.body = [node for node in tree.body if not isinstance(node, ast.Assign)]
-        digest.update(ast.dump(_without_docstrings(tree)).encode())
-    return digest.hexdigest()
+def make(row, seed):
+    """Trains and judges a row with a seed, as far as it is not done."""
+    made_by = {"options": row.resolve({}), "steps": row.steps, "code_sha256": code_sha256(row)}
+    result = read(row.name)
+    part = result if seed == SEED else result.get("other_seeds", {}).get(str(seed), {})
+    if any(part.get(key) != value for key, value in made_by.items()):
+        part = {**train(row, seed), **made_by}
+    elif part.get("evaluation_sha256") == evaluation_sha256():
+        print(f"{row.name}, seed {seed}: unchanged, skipped", file=sys.stderr)
+        return
+    elif seed == SEED and part.get("shipped"):
+        part = {**part, **judge(ZOO / row.name)}
+    else:  # its generator was not kept
+        part = {**train(row, seed), **made_by}
+    others = result.get("other_seeds", {})
+    if seed == SEED:
+        result = {**part, **({"other_seeds": others} if others else {})}
+    else:
+        result["other_seeds"] = dict(sorted({**others, str(seed): part}.items()))
+    write(row.name, result)
 
 
-def up_to_date(row, code):
-    """Whether the committed result was made by this code with these options."""
-    path = RESULTS / f"{row.name}.json"
-    if not path.exists():
-        return False
-    result = json.loads(path.read_text(encoding="utf-8"))
-    made_by = (result["options"], result["steps"], result["code_sha256"])
-    return made_by == (row.resolve({}), row.steps, code)
-
-
-def make(row, code):
-    """Trains, judges and stores a row."""
-    command = ["train.py", f"--variant={row.name}"]
-    made_by = {"options": row.resolve({}), "steps": row.steps, "code_sha256": code}
+def train(row, seed):
+    """Trains a row, ships seed 0 if it is small, and returns what its card says, judged."""
+    command = ["train.py", f"--variant={row.name}", *([f"--seed={seed}"] if seed else [])]
+    told = {"command": " ".join(["python", *command]), "variant": row.name}
     with tempfile.TemporaryDirectory() as scratch:
         where = [f"--run_dir={scratch}/run", f"--export_dir={scratch}/export", "--json"]
         done = subprocess.run(
             [sys.executable, *command, *where], cwd=REPO, stdout=subprocess.PIPE, text=True
         )
-        result = {"command": " ".join(["python", *command]), "variant": row.name, **made_by}
         if done.returncode:
-            result["failure"] = f"ended with exit code {done.returncode}"
-        else:
-            log = json.loads(done.stdout.splitlines()[-1])["metrics"]
-            result |= {"log": log, **store(row.name, pathlib.Path(scratch, "export"))}
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(result, indent=2) + "\n"
-    (RESULTS / f"{row.name}.json").write_text(text, encoding="utf-8")
-    print(f"{row.name}: {result.get('failure', result.get('metrics'))}", file=sys.stderr)
+            return {**told, "failure": f"ended with exit code {done.returncode}"}
+        exported = pathlib.Path(scratch, "export")
+        judged = judge(exported)
+        log = json.loads(done.stdout.splitlines()[-1])["metrics"]
+        card = json.loads((exported / "card.json").read_text(encoding="utf-8"))
+        facts = {key: value for key, value in card.items() if key != "signatures"}
+        shipped = ship(row.name, exported) if seed == SEED else {}
+    return {**told, "log": log, **facts, **judged, **shipped}
 
 
-def store(name, exported):
-    """Judges an exported generator, ships it if it is small, and returns what its card says."""
-    import judge
+def judge(path):
+    """Judges a SavedModel, which gets the figures in its card, and returns them."""
+    from tfgans import judging
 
+    metrics = judging.judge(model=path)["metrics"]
+    return {"metrics": metrics, "evaluation_sha256": evaluation_sha256()}
+
+
+def judge_real():
+    """Judges training pictures as if they were generated: the best that can be expected."""
+    from tfgans import data, judging
+
+    if read(REAL).get("evaluation_sha256") == evaluation_sha256():
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        np.savez(f"{scratch}/{REAL}.npz", images=data.open_source("digits").images(1000))
+        metrics = judging.judge(npz=f"{scratch}/{REAL}.npz", num=1000)["metrics"]
+    told = {"command": "python tools/zoo.py", "metrics": metrics}
+    write(REAL, {**told, "evaluation_sha256": evaluation_sha256()})
+
+
+def ship(name, exported):
+    """Keeps a generator that is small, and a picture of its samples."""
     from tfgans import export, images
 
-    card = json.loads((exported / "card.json").read_text(encoding="utf-8"))
-    card["metrics"] = judge.judge_model(exported)
-    (exported / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    RESULTS.mkdir(parents=True, exist_ok=True)
     sample = export.load_saved_model(exported).sample(64, seed=0)
     images.save_png(RESULTS / f"{name}.png", images.grid(sample))
     size = sum(path.stat().st_size for path in exported.rglob("*") if path.is_file()) / 1e6
     shutil.rmtree(ZOO / name, ignore_errors=True)
     if size < MEGABYTES:
         shutil.copytree(exported, ZOO / name)
-    facts = {key: value for key, value in card.items() if key != "signatures"}
-    return {**facts, "megabytes": round(size, 3), "shipped": size < MEGABYTES}
+    return {"megabytes": round(size, 3), "shipped": size < MEGABYTES}
+
+
+def read(name):
+    """Returns the committed result of a row, or an empty dict."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def write(name, result):
+    """Writes the result of a row."""
+    text = json.dumps(result, indent=2) + "\n"
+    (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+    told = {key: entry["value"] for key, entry in result.get("metrics", {}).items()}
+    print(f"{name}: {result.get('failure', told)}", file=sys.stderr)
+
+
+# What a result was made by.
+
+
+def code_sha256(row):
+    """Hashes what decides the row's weights: the base, its class, its networks; no comments."""
+    paths = [REPO / "tfgans" / f"{name}.py" for name in CODE]
+    paths += sorted({inspect.getsourcefile(part) for part in (row.model, *row.networks.values())})
+    return _sha256(map(pathlib.Path, paths))
+
+
+def evaluation_sha256():
+    """Hashes what decides the figures: metrics, features with their weights, and protocols."""
+    package = REPO / "tfgans"
+    paths = [package / "evaluation.py", *sorted(package.glob("metrics/*.py"))]
+    paths += [package / "features" / name for name in ("extractor.py", "digits_cnn.keras")]
+    return _sha256(paths)
+
+
+def _sha256(paths):
+    digest = hashlib.sha256()
+    for path in paths:
+        if path.suffix != ".py":
+            digest.update(path.read_bytes())
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if path.parent.name == "models":  # the rows of the file are in the options
+            tree.body = [node for node in tree.body if not isinstance(node, ast.Assign)]
+        tree.body = [node for node in tree.body if not _is_beside(node)]
+        digest.update(ast.dump(_without_docstrings(tree)).encode())
+    return digest.hexdigest()
+
+
+def _is_beside(node):
+    """Whether a statement of a module has no part in the weights: imports, and what reads them."""
+    return isinstance(node, ast.Import | ast.ImportFrom) or getattr(node, "name", "") in _READERS
+
+
+def _without_docstrings(tree):
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return tree
+
+
+# The documents.
+
+# Heading -> key and field of a result.
+COLUMNS = {
+    "FID": ("fid", "value"),
+    "KID": ("kid", "value"),
+    "precision": ("precision_recall", "value"),
+    "recall": ("precision_recall", "recall"),
+    "1-NN": ("one_nn_accuracy", "value"),
+    "1-NN, pixels": ("one_nn_accuracy_pixels", "value"),
+    "real": ("one_nn_accuracy_pixels", "real"),
+    "fake": ("one_nn_accuracy_pixels", "fake"),
+    "MMD, pixels": ("mmd_pixels", "value"),
+    "1-NN, 100": ("one_nn_accuracy_slides", "value"),
+    "MMD, 100": ("mmd_slides", "value"),
+}
+_WORDS = """# The zoo, measured
+
+Written by `make zoo` from `docs/results/*.json`. Each row is one run of its default options, seed
+0, on the 4,000 training pictures of `digits`, judged against the 1,000 held-out ones, 1,000 against
+1,000: FID, KID, precision, recall and 1-NN accuracy in the features of `digits_cnn`; 1-NN accuracy
+(of both, of real and of generated pictures alone) and MMD in pixels; then text 002's protocol, the
+mean over ten blocks of 100 + 100 in pixels. For 1-NN accuracy 0.5 is best, 1 says that the sets are
+apart; for FID, KID and MMD 0 is best. [metrics.md](metrics.md) says which to believe when; standard
+errors, floors and all other figures are in the results. Time is the run's own, on the threads that
+the result names; other work ran beside some of the runs, which makes it an upper bound.
+"""
 
 
 def write_table(rows):
     """Writes docs/ZOO.md from the results."""
-    import judge
-
-    lines = [
-        "# The zoo, measured",
-        "",
-        "Written by `make zoo` from `docs/results/*.json`. Each row is one run of its default",
-        "options, one seed, on the 4,000 training pictures of `digits`, judged in pixel space",
-        "against the 1,000 held-out ones: 1-NN accuracy (0.5 is best, 1 is apart; of both, of",
-        "real and of generated pictures alone) and MMD (0 is best), 1,000 against 1,000; then",
-        "text 002's protocol, the mean over ten blocks of 100 + 100. Time is the run's own, on the",
-        "threads that the result names.",
-        "",
-        "| variant | steps | time | 1-NN (real, fake) | MMD | 1-NN, 100 + 100 | MMD, 100 + 100 |",
-        "|---|---|---|---|---|---|---|",
-        _line("real pictures", "", "", judge.floor()),
-    ]
-    for row in rows:
-        path = RESULTS / f"{row.name}.json"
-        if path.exists():
-            result = json.loads(path.read_text(encoding="utf-8"))
-            link = f"[`{row.name}`](results/{row.name}.json)"
-            if "failure" in result:
-                lines.append(f"| {link} | {result['steps']} | {result['failure']} | | | | |")
-                continue
-            minutes = f"{result['wall_time_s'] / 60:.1f} min"
-            lines.append(_line(link, result["steps"], minutes, result["metrics"]))
+    head = ["variant", "steps", "minutes", *COLUMNS]
+    lines = [_WORDS, _cells(head), "|---" * len(head) + "|"]
+    lines.append(_cells(["real pictures", "", "", *_figures(read(REAL))]))
+    results = {row.name: read(row.name) for row in rows}
+    for name, result in results.items():
+        link = f"[`{name}`](results/{name}.json)"
+        if not result:
+            lines.append(_cells([f"`{name}`", "not run yet", "", *[""] * len(COLUMNS)]))
+        elif "failure" in result:
+            lines.append(_cells([link, result["steps"], result["failure"], *[""] * len(COLUMNS)]))
         else:
-            lines.append(f"| `{row.name}` | not run yet | | | | | |")
+            minutes = f"{result['wall_time_s'] / 60:.1f}"
+            lines.append(_cells([link, result["steps"], minutes, *_figures(result)]))
+    lines += _over_seeds(results)
     for row in rows:
         if (RESULTS / f"{row.name}.png").exists():
-            lines += ["", f"## {row.name}", "", f"{row.paper}", "", f"![](results/{row.name}.png)"]
+            lines += ["", f"## {row.name}", "", row.paper, "", f"![](results/{row.name}.png)"]
     (REPO / "docs" / "ZOO.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _over_seeds(results):
+    several = {name: result for name, result in results.items() if "other_seeds" in result}
+    if not several:
+        return []
+    head = ["variant", "seeds", *COLUMNS]
+    lines = ["", "## Over seeds", "", "Mean ± standard deviation over the seeds.", ""]
+    lines += [_cells(head), "|---" * len(head) + "|"]
+    for name, result in several.items():
+        parts = [result, *result["other_seeds"].values()]
+        good = [part["metrics"] for part in parts if "metrics" in part]
+        cells = []
+        for key, field in COLUMNS.values():
+            values = [metrics[key][field] for metrics in good]
+            spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.3f}{spread}")
+        failed = f", {len(parts) - len(good)} failed" if len(good) < len(parts) else ""
+        lines.append(
+            _cells([f"`{name}`", f"0, {', '.join(result['other_seeds'])}{failed}", *cells])
+        )
+    return lines
+
+
+def _figures(result):
+    entries = result.get("metrics", {})
+    return [
+        f"{entries[key][field]:.3f}" if key in entries else "" for key, field in COLUMNS.values()
+    ]
+
+
+def _cells(values):
+    return f"| {' | '.join(map(str, values))} |"
 
 
 def write_readme(rows):
@@ -165,20 +294,5 @@ def with_table(text, rows):
     return f"{before}{MARKS[0]}\n" + "\n".join(lines) + f"\n{MARKS[1]}" + rest.split(MARKS[1])[1]
 
 
-def _line(name, steps, time, figures):
-    one_nn, mmd = figures["one_nn"], figures["mmd"]
-    slides = f"{figures['one_nn_slides']['value']:.3f} | {figures['mmd_slides']['value']:.3f}"
-    accuracy = f"{one_nn['value']:.3f} ({one_nn['real']:.3f}, {one_nn['fake']:.3f})"
-    return f"| {name} | {steps} | {time} | {accuracy} | {mmd['value']:.3f} | {slides} |"
-
-
-def _without_docstrings(tree):
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    for node in ast.walk(tree):
-        if isinstance(node, documented) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,4 +1,4 @@
-"""The command line: `tfgans train`, `tfgans generate`, `tfgans list`.
+"""The command line: `tfgans train`, `generate`, `evaluate`, `compare`, `list`.
 
 Each command is a file here with its `HELP`, its `OPTIONS` as a table, and `run(arguments)`. None of
 these imports TensorFlow before it is needed, so that `--help` and `list` answer at once.
@@ -6,6 +6,7 @@ these imports TensorFlow before it is needed, so that `--help` and `list` answer
 
 import contextlib
 import errno
+import io
 import os
 import pathlib
 import signal
@@ -14,12 +15,18 @@ import threading
 from collections.abc import Iterator, Sequence
 
 import tfgans
-from tfgans.cli import generate, train
+from tfgans.cli import compare, evaluate, generate, train
 from tfgans.cli import list as list_
 from tfgans.cli.parsing import Parser, parse
 from tfgans.errors import TrainingError, UsageError
 
-COMMANDS = {"train": train, "generate": generate, "list": list_}
+COMMANDS = {
+    "train": train,
+    "generate": generate,
+    "evaluate": evaluate,
+    "compare": compare,
+    "list": list_,
+}
 
 DONE, FAULT, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -33,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 a fault in the run, 2 wrong usage or bad input, 130 interrupted.
     """
+    _mend_streams()
     try:
         with _sigterm_as_interrupt():
             arguments = parse(_parser(), sys.argv[1:] if argv is None else argv)
@@ -48,9 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAULT
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if error.filename is None and not full:
             raise
-        return _say(FAULT, f"error: {error.strerror}: {error.filename or 'disk full'}")
+        where = "disk full" if error.filename is None else error.filename
+        return _say(FAULT if full else WRONG_USAGE, f"error: {error.strerror}: {where}")
     return DONE
 
 
@@ -66,6 +76,16 @@ def _parser() -> Parser:
         own = commands.add_parser(name, prog=prog, help=command.HELP, description=command.HELP)
         own.add_options(command.OPTIONS)
     return parser
+
+
+def _mend_streams() -> None:
+    """Opens streams that the caller closed (`>&-`), and lets them take names of any letters."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _say(code: int, message: str) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfgans import registry, runs
 from tfgans.cli import list as list_
-from tfgans.cli.parsing import image_size, one_of, setting, whole
+from tfgans.cli.parsing import image_size, name, one_of, setting, whole
 from tfgans.cli.quiet import import_tensorflow
 from tfgans.errors import UsageError
 
@@ -23,14 +23,17 @@ OPTIONS = {
     "what to train": {
         "--variant": {
             "metavar": "NAME",
+            "type": name,
             "help": "row of the zoo (see --list), or your own file such as ./my_gan.py; no default",
         },
         "--dataset": {
             "metavar": "DATA",
+            "type": name,
             "help": "digits, optdigits, tfds:NAME, a folder of images or a .npz; default digits",
         },
         "--data_dir": {
             "metavar": "DIR",
+            "type": name,
             "help": "folder of prepared TFDS data sets; default TFDS' own",
         },
         "--image_size": {
@@ -79,16 +82,19 @@ OPTIONS = {
         },
         "--init_from": {
             "metavar": "DIR",
+            "type": name,
             "help": "run folder whose trained weights to start from; default fresh weights",
         },
     },
     "where to": {
         "--run_dir": {
             "metavar": "DIR",
+            "type": name,
             "help": "folder of this run; default the next numbered one under runs/",
         },
         "--export_dir": {
             "metavar": "DIR",
+            "type": name,
             "help": "folder of the SavedModel; default saved_models/NAME",
         },
         "--checkpoint_every": {
@@ -99,6 +105,29 @@ OPTIONS = {
         "--resume": {
             "action": "store_true",
             "help": "go on with --run_dir, by default the newest run of the variant; default off",
+        },
+    },
+    "evaluation on the way": {
+        "--eval_every": {
+            "metavar": "N",
+            "type": whole(0),
+            "help": "generator updates between evaluations on 1,000 pictures of the test split; "
+            "the best checkpoint is kept and exported; default 0, none",
+        },
+        "--eval_metrics": {
+            "metavar": "NAMES",
+            "type": name,
+            "help": "names joined by commas (see tfgans evaluate); the first decides; default fid",
+        },
+        "--eval_features": {
+            "metavar": "NAME",
+            "type": name,
+            "help": "as --features of tfgans evaluate; default digits_cnn for digits, else pixels",
+        },
+        "--stop_when": {
+            "metavar": "K",
+            "type": whole(0),
+            "help": "end after K evaluations without a better one; default 0, never",
         },
     },
     "what to print": {

@@ -36,12 +36,13 @@ VARIANTS = (
         networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
         optimizers={"g_optimizer": keras.optimizers.Adam, "d_optimizer": keras.optimizers.Adam},
         options={
+            "ema_decay": 0.999,
             "g_optimizer.learning_rate": 2e-4,
             "g_optimizer.beta_1": 0.5,
             "d_optimizer.learning_rate": 2e-4,
             "d_optimizer.beta_1": 0.5,
         },
         tiny={"generator.latent_dim": 4, "generator.width": 4, "discriminator.width": 4},
-        steps=3000,
+        steps=7000,
     ),
 )

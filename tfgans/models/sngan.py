@@ -25,6 +25,7 @@ VARIANTS = (
         networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
         optimizers=ADAM,
         options={
+            "ema_decay": 0.999,
             "discriminator.batch_norm": False,
             "discriminator.spectral_norm": True,
             "g_optimizer.learning_rate": 2e-4,
@@ -33,7 +34,7 @@ VARIANTS = (
             "d_optimizer.beta_1": 0.5,
         },
         tiny={"generator.latent_dim": 4, "generator.width": 4, "discriminator.width": 4},
-        steps=3000,
+        steps=7000,
     ),
     Variant(
         name="sngan_resnet",
@@ -42,6 +43,7 @@ VARIANTS = (
         optimizers=ADAM,
         options={
             "n_critic": 5,
+            "ema_decay": 0.999,
             "generator.latent_dim": 64,
             "generator.width": 32,
             "discriminator.width": 32,
@@ -59,6 +61,7 @@ VARIANTS = (
             "discriminator.width": 4,
             "discriminator.num_flat_blocks": 0,
         },
-        steps=600,
+        steps=1800,
+        batch_size=32,
     ),
 )

@@ -83,9 +83,9 @@ VARIANTS = (
         model=WGAN,
         networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
         optimizers=RMSPROP,
-        options=PAPER,
+        options={**PAPER, "ema_decay": 0.999},
         tiny=TINY,
-        steps=3000,
+        steps=3500,
     ),
     Variant(
         name="wgan_no_bn",

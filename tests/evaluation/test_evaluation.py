@@ -1,0 +1,144 @@
+"""Every figure with its protocol, error and floors; a metric that fails stops no other."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from tfgans import UsageError, evaluation, metrics
+from tfgans.evaluation import Sample
+from tfgans.features import Extractor, Features
+
+PROTOCOL = ("name", "value", "stderr", "n_real", "n_fake", "split", "features")
+
+
+def test_every_metric_is_computed_and_named_by_its_protocol(evaluated):
+    assert not evaluated.failures
+    names = {key: entry["name"] for key, entry in evaluated.entries.items()}
+    assert names == {
+        "fid": "fid200_digits_cnn",
+        "kid": "kid200_digits_cnn",
+        "inception_score": "is200_digits_cnn",
+        "precision_recall": "pr200_digits_cnn",
+        "density_coverage": "dc200_digits_cnn",
+        "one_nn_accuracy": "one_nn200_digits_cnn",
+        "mmd": "mmd200_digits_cnn",
+        "sliced_wasserstein": "swd200_patches",
+        "emd": "emd200_digits_cnn",
+        "mode_coverage": "modes200_digits_cnn",
+        "one_nn_accuracy_pixels": "one_nn200_pixels",
+        "mmd_pixels": "mmd200_pixels",
+        "one_nn_accuracy_slides": "one_nn100_pixels",
+        "mmd_slides": "mmd100_pixels",
+        "one_nn_accuracy_train": "one_nn_train200_digits_cnn",
+    }
+
+
+def test_every_entry_says_what_it_takes_to_compute_it_again(evaluated, digits_cnn):
+    for key, entry in evaluated.entries.items():
+        assert all(name in entry for name in PROTOCOL), key
+        assert entry["n_real"] == entry["n_fake"] == 200
+        assert entry["stderr"] is None or entry["stderr"] >= 0.0
+        if entry["features"] == "digits_cnn":
+            assert entry["features_sha256"] == digits_cnn.sha256
+        if not key.endswith(("_slides", "_train")):
+            assert entry["real_real"]["n"] == entry["train_test"]["n"] == 200
+    json.dumps(evaluated.entries, allow_nan=False)
+
+
+def test_values_are_those_of_the_functions(evaluated, noise, reference):
+    real, fake = reference.real.features.values, noise.features.values
+    assert evaluated.entries["fid"]["value"] == pytest.approx(metrics.fid(real, fake), rel=1e-5)
+    found = evaluated.entries["precision_recall"]
+    wanted = metrics.precision_recall(real, fake)
+    assert (found["value"], found["recall"], found["f1"]) == pytest.approx(tuple(wanted))
+    train = reference.train.features.values
+    floor = metrics.fid(train[:200], train[200:])
+    assert evaluated.entries["fid"]["real_real"]["value"] == pytest.approx(floor, rel=1e-5)
+
+
+def test_noise_is_told_from_digits_and_digits_are_not(evaluated, digits, reference):
+    assert evaluated.entries["one_nn_accuracy"]["value"] > 0.95
+    good = evaluation.evaluate(
+        digits["train"].take(slice(200)), reference, names=("one_nn_accuracy", "fid")
+    )
+    entry = good.entries["one_nn_accuracy"]
+    assert abs(entry["value"] - 0.5) < 4 * entry["stderr"]
+    assert good.entries["fid"]["value"] < 0.05 * evaluated.entries["fid"]["value"]
+
+
+def test_the_slides_protocol_is_the_mean_over_blocks_in_pixels(evaluated, noise, reference):
+    blocks = [
+        metrics.mmd(
+            reference.real.in_pixels().features.values[rows],
+            noise.in_pixels().features.values[rows],
+        ).value
+        for rows in (slice(0, 100), slice(100, 200))
+    ]
+    entry = evaluated.entries["mmd_slides"]
+    assert entry["value"] == pytest.approx(np.mean(blocks), rel=1e-5)
+    assert entry["stderr"] == pytest.approx(np.std(blocks, ddof=1) / math.sqrt(2), rel=1e-4)
+    assert entry["blocks"] == 2
+
+
+def test_copies_of_training_pictures_are_told_from_fresh_ones(digits, reference):
+    def copies(sample):
+        done = evaluation.evaluate(sample, reference, names=("one_nn_accuracy",))
+        return done.entries["one_nn_accuracy_train"]
+
+    memoriser = copies(digits["train"].take(np.arange(200)[::-1]))
+    assert memoriser["copies"] is True
+    assert memoriser["value"] < 0.05
+    fresh = copies(digits["test"])
+    assert fresh["copies"] is False
+    assert fresh["value"] == fresh["train_test"]["value"]
+
+
+def test_a_metric_that_fails_stops_no_other(noise, reference):
+    """Pixels classify nothing; 28x28 of them are more than there are pictures."""
+    pixels = Extractor("pixels", "", lambda images: {"features": images})
+    bare = evaluation.Reference(
+        *(s.in_pixels() for s in (reference.real, reference.train, reference.test)), "test", pixels
+    )
+    done = evaluation.evaluate(
+        noise.in_pixels(), bare, names=("inception_score", "mode_coverage", "fid", "mmd")
+    )
+    assert set(done.failures) == {"inception_score", "mode_coverage"}
+    assert "do not classify" in done.failures["inception_score"]
+    assert {"fid", "mmd", "mmd_slides"} == set(done.entries)
+    assert "singular" in done.entries["fid"]["note"]
+
+
+def test_features_that_are_not_finite_fail_by_name(noise, reference):
+    values = noise.features.values.copy()
+    values[3, 2] = np.nan
+    bad = Sample(noise.pictures, Features(values, noise.features.probabilities))
+    done = evaluation.evaluate(bad, reference, names=("fid", "inception_score"), errors=False)
+    assert "fake has 1 of 200 rows with a number that is not finite" in done.failures["fid"]
+    assert "inception_score" in done.entries
+
+
+def test_labels_asked_for_are_compared_with_the_classifier(digits, reference):
+    found = digits["test"].features.labels
+    asked = np.where(np.arange(200) < 150, found, (found + 1) % 10)
+    done = evaluation.evaluate(digits["test"], reference, names=(), asked_labels=asked)
+    assert done.entries["label_accuracy"]["value"] == 0.75
+
+
+def test_without_errors_a_metric_is_its_value_and_protocol(noise, reference):
+    done = evaluation.evaluate(noise, reference, names=("fid", "one_nn_accuracy"), errors=False)
+    assert set(done.entries) == {"fid", "one_nn_accuracy"}
+    assert "stderr" not in done.entries["fid"]
+    assert "real_real" not in done.entries["fid"]
+
+
+def test_names_of_metrics():
+    assert evaluation.chosen("all") == tuple(evaluation.METRICS)
+    assert evaluation.chosen("kid,fid,kid") == ("kid", "fid")
+    assert evaluation.chosen(["mmd"]) == ("mmd",)
+    for wrong in ("fdi", "", "fid,"):
+        with pytest.raises(UsageError, match="unknown metric"):
+            evaluation.chosen(wrong)
+    with pytest.raises(UsageError, match=r"unknown metric 'fdi'. Did you mean 'fid'"):
+        evaluation.chosen("fdi")

@@ -1,0 +1,144 @@
+"""Evaluations on the way: what is logged, which checkpoint is kept and exported, when it ends."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import tfgans
+from tfgans import checkpoints, factory, quality, runs, training
+from tfgans.callbacks import MetricsLog
+from tfgans.checkpoints import Checkpoints
+
+TINY = {"generator.width": 16, "discriminator.width": 16}
+
+
+@pytest.fixture(autouse=True)
+def few_pictures(monkeypatch):
+    monkeypatch.setattr(training, "_EVAL_PICTURES", 50)
+
+
+def train(folder, steps, **given):
+    return tfgans.train(
+        "nsgan",
+        run_dir=folder / "run",
+        export_dir=folder / "export",
+        **({"options": TINY, "batch_size": 10, "eval_every": 5} if "resume" not in given else {}),
+        steps=steps,
+        **given,
+    )
+
+
+def evaluations(folder):
+    rows = runs.read_json_lines(folder / "run" / "metrics.jsonl")
+    return [(row["step"], row["eval/fid"]) for row in rows if "eval/fid" in row]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that is evaluated at steps 5, 10, 15 and 20."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_EVAL_PICTURES", 50)
+        train(folder, 20, eval_metrics="fid,kid")
+    return folder
+
+
+def test_figures_are_logged_beside_the_losses(whole):
+    found = evaluations(whole)
+    assert [step for step, _ in found] == [5, 10, 15, 20]
+    rows = runs.read_json_lines(whole / "run" / "metrics.jsonl")
+    assert all(row["eval/fid"] > 0 and "eval/kid" in row for row in rows if "eval/fid" in row)
+    assert "d_loss" in rows[-1]
+    assert [row["seconds"] for row in rows] == sorted(row["seconds"] for row in rows)
+
+
+def test_the_best_checkpoint_is_kept_and_is_what_is_exported(whole):
+    best = min(evaluations(whole), key=lambda row: row[1])[0]
+    card = json.loads((whole / "export" / "card.json").read_text("utf-8"))
+    assert card["best_step"] == best
+    assert card["steps"] == 20
+    model = factory.load(whole / "run")
+    assert int(model.step) == 20
+    assert model.weights_sha256() == card["weights_sha256"]
+    assert checkpoints.restore(checkpoints.manager(model, whole / "run", checkpoints.BEST))
+    assert int(model.step) == best
+    exported = tfgans.load(whole / "export").sample(5)
+    assert np.abs(exported.astype(int) - model.sample(5)).max() <= 1
+
+
+def test_a_resumed_run_is_judged_as_one_never_stopped(whole, tmp_path):
+    train(tmp_path, 10)
+    train(tmp_path, 20, resume=True)
+    assert evaluations(tmp_path) == evaluations(whole)
+    cards = [
+        json.loads((folder / "export" / "card.json").read_text("utf-8"))
+        for folder in (tmp_path, whole)
+    ]
+    assert cards[0]["best_step"] == cards[1]["best_step"]
+    assert cards[0]["weights_sha256"] == cards[1]["weights_sha256"]
+
+
+def test_a_run_that_no_longer_improves_ends_and_stays_ended(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(
+        quality.evaluation.METRICS, "fid", quality.evaluation.Metric("fid", lambda *_: 7.0)
+    )
+    result = train(tmp_path, 40, stop_when=2)
+    assert result.steps == 15
+    assert "step 15: no better fid in 2 evaluations: the run ends" in capsys.readouterr().err
+    card = json.loads((tmp_path / "export" / "card.json").read_text("utf-8"))
+    assert (card["steps"], card["best_step"]) == (15, 5)
+    assert train(tmp_path, 40, resume=True).steps == 15
+    assert train(tmp_path, 40, resume=True, stop_when=0).steps == 40
+
+
+def test_a_best_checkpoint_that_is_ahead_of_a_resumed_run_is_forgotten(whole, tmp_path):
+    model = factory.load(whole / "run")
+    manager = checkpoints.manager(model, tmp_path, checkpoints.BEST)
+    manager.save(checkpoint_number=20)
+    checkpoints.forget_best_after(tmp_path, 20)
+    assert (tmp_path / "best").is_dir()
+    checkpoints.forget_best_after(tmp_path, 19)
+    assert not (tmp_path / "best").exists()
+
+
+def quality_of(name, patience, values):
+    rows = [{"step": step, f"eval/{name}": value} for step, value in enumerate(values)]
+    log = MetricsLog("unused", 1)
+    return quality.Quality(None, [name], 1, log, Checkpoints(), patience=patience, history=rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "lowest", "stale"),
+    [
+        ("fid", [9.0, 4.0, 5.0, 6.0], 4.0, 2),
+        ("kid", [0.1, -0.1, 0.0], -0.1, 1),
+        ("one_nn_accuracy", [0.9, 0.45, 0.6, 0.3], 0.05, 2),
+        ("inception_score", [1.0, 3.0, 2.0], -3.0, 1),
+        ("precision_recall", [0.2, 0.2], -0.2, 1),
+        ("fid", [], math.inf, 0),
+        ("fid", [math.nan, math.nan], math.inf, 2),
+    ],
+)
+def test_better_is_by_the_metric_and_what_was_logged_counts(name, values, lowest, stale):
+    judge = quality_of(name, 2, values)
+    assert judge.lowest == pytest.approx(lowest)
+    assert judge.stale == stale
+    assert judge.finished == (stale >= 2)
+    assert not quality_of(name, 0, values).finished
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"stop_when": 3, "eval_every": 0}, "stop_when=3 counts evaluations: give eval_every too"),
+        ({"eval_metrics": "fdi"}, "unknown metric 'fdi'. Did you mean 'fid'"),
+        ({"eval_every": -1}, "eval_every=-1 must lie between 0"),
+        ({"eval_features": "nope"}, "features='nope' is no known network"),
+    ],
+)
+def test_wrong_options_are_refused_before_training(tmp_path, given, message):
+    with pytest.raises(tfgans.UsageError, match=message):
+        tfgans.train("nsgan", run_dir=tmp_path / "run", steps=2, **{"eval_every": 1, **given})
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()

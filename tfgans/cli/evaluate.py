@@ -1,0 +1,117 @@
+"""`tfgans evaluate`: how good generated pictures are, by every metric of the courses."""
+
+import contextlib
+import json
+import sys
+from typing import Any
+
+from tfgans.cli.parsing import name, one_of, whole
+from tfgans.cli.quiet import import_tensorflow
+from tfgans.errors import UsageError
+
+HELP = "Judge generated pictures by real ones."
+
+OPTIONS = {
+    "what to judge (one of them)": {
+        "--model": {
+            "metavar": "DIR",
+            "type": name,
+            "help": "folder of a SavedModel; its card.json gets the figures; no default",
+        },
+        "--run": {
+            "metavar": "DIR",
+            "type": name,
+            "help": "folder of a run, which gets evaluation.json; no default",
+        },
+        "--images": {
+            "metavar": "DIR",
+            "type": name,
+            "help": "folder of generated pictures; no default",
+        },
+        "--npz": {
+            "metavar": "FILE",
+            "type": name,
+            "help": "generated pictures, uint8 under the key images; no default",
+        },
+    },
+    "by what": {
+        "--dataset": {
+            "metavar": "DATA",
+            "type": name,
+            "help": "real pictures, as in train; default what the model was trained on, or digits",
+        },
+        "--data_dir": {
+            "metavar": "DIR",
+            "type": name,
+            "help": "folder of prepared TFDS data sets; default TFDS' own",
+        },
+        "--split": {
+            "metavar": "PART",
+            "type": one_of("train", "test"),
+            "help": "train or test: which real pictures to compare with; default test",
+        },
+        "--metrics": {
+            "metavar": "NAMES",
+            "type": name,
+            "help": "all, or names joined by commas, such as fid,kid,one_nn_accuracy; default all",
+        },
+        "--features": {
+            "metavar": "NAME",
+            "type": name,
+            "help": "pixels, digits_cnn, inception, inception:DIR, or the path of a SavedModel or "
+            ".keras file; default digits_cnn for digits, else pixels",
+        },
+        "--num": {
+            "metavar": "N",
+            "type": whole(2),
+            "help": "generated pictures, and as many real ones; default what there is, at most "
+            "10000",
+        },
+        "--seed": {
+            "metavar": "S",
+            "type": whole(0),
+            "help": "number that decides the generated pictures; default 0",
+        },
+    },
+    "what to write": {
+        "--json": {
+            "action": "store_true",
+            "help": "print the result as one line of JSON; default off",
+        },
+        "--report": {
+            "metavar": "DIR",
+            "type": name,
+            "help": "folder for report.html, a page with figures and pictures; default none",
+        },
+    },
+}
+
+
+def run(arguments: dict[str, Any]) -> None:
+    """Judges, writes and prints; a metric that cannot be computed leaves the others whole."""
+    as_json = arguments.pop("json", False)
+    import_tensorflow()
+    from tfgans import judging
+
+    with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result alone
+        result = judging.judge(**arguments)
+    print(json.dumps(result) if as_json else _table(result))
+    if result["failures"]:
+        raise UsageError("; ".join(f"{key}: {why}" for key, why in result["failures"].items()))
+
+
+def _table(result: dict[str, Any]) -> str:
+    from tfgans.report import details, number
+
+    head = ("figure", "value", "error", "real, real", "train, test", "more")
+    lines = [head]
+    for entry in result["metrics"].values():
+        floors = (entry.get(name, {}).get("value", "") for name in ("real_real", "train_test"))
+        stderr = "" if entry.get("stderr") is None else entry["stderr"]
+        numbers = map(number, (entry["value"], stderr, *floors))
+        lines.append((entry["name"], *numbers, details(entry)))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,79 @@
+"""Metrics while a run goes on: logged, the best checkpoint kept, an end where nothing improves."""
+
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tfgans import evaluation
+from tfgans.callbacks import MetricsLog, StepCallback
+from tfgans.checkpoints import Checkpoints
+from tfgans.evaluation import Reference, Sample
+
+SEED = 0  # of the pictures: the same latents each time
+
+
+class Quality(StepCallback):
+    """Judges the model now and then, by the first of its metrics.
+
+    Args:
+        reference: Real pictures; as many are generated.
+        names: Keys of `tfgans.evaluation.METRICS`; the first decides which checkpoint is best.
+        every: Steps between two evaluations.
+        log: Gets the figures as `eval/fid` and so on.
+        best: Where the best checkpoint is kept.
+        patience: Evaluations without a better one that end the run; 0: never.
+        history: Rows of the log from before, of a resumed run.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        names: Sequence[str],
+        every: int,
+        log: MetricsLog,
+        best: Checkpoints,
+        *,
+        patience: int = 0,
+        history: Iterable[Mapping[str, Any]] = (),
+    ):
+        super().__init__()
+        self.reference, self.names, self.every = reference, tuple(names), every
+        self.log, self.best, self.patience = log, best, patience
+        self.lowest, self.stale = math.inf, 0
+        for row in history:
+            if self._key in row:
+                self._is_better(row[self._key])
+
+    @property
+    def finished(self) -> bool:
+        """Whether so many evaluations brought nothing better that the run ends."""
+        return 0 < self.patience <= self.stale
+
+    def after_step(self, logs):
+        if self.step % self.every:
+            return
+        pictures = self.model.sample(len(self.reference.real), seed=SEED)
+        fake = Sample.of(pictures, self.reference.extractor)
+        done = evaluation.evaluate(fake, self.reference, names=self.names, errors=False)
+        for name, why in done.failures.items():
+            print(f"step {self.step}: no {name}: {why}", file=sys.stderr)
+        figures = {f"eval/{name}": entry["value"] for name, entry in done.entries.items()}
+        self.log.add(self.step, figures)
+        if self._key in figures and self._is_better(figures[self._key]):
+            self.best.save(self.step)
+        if self.finished:
+            words = f"no better {self.names[0]} in {self.stale} evaluations: the run ends"
+            print(f"step {self.step}: {words}", file=sys.stderr)
+            self.model.stop_training = True
+
+    @property
+    def _key(self) -> str:
+        return f"eval/{self.names[0]}"
+
+    def _is_better(self, value: float) -> bool:
+        """Takes note of a figure; returns whether it is the best so far."""
+        loss = evaluation.METRICS[self.names[0]].loss(value)
+        better = loss < self.lowest
+        self.lowest, self.stale = (loss, 0) if better else (self.lowest, self.stale + 1)
+        return better
