@@ -1,12 +1,12 @@
 """Trains rows of the zoo by their default options, judges them, and writes what came of it.
 
-    make zoo [NAME=wgan_gp]      or      python tools/zoo.py [NAME ...] [--seeds 0 1 2]
+    make zoo [NAME=wgan_gp]      or      python tools/zoo.py [NAME ...] [--seeds 0 1 2] [--judge]
 
 For each row: the generator in saved_models/zoo/NAME, the figures in docs/results/NAME.json with a
 picture beside them, and the table docs/ZOO.md. A row whose options and code are those of its
 result is not trained again, and one that is judged by today's metrics is not judged again; the
-hashes of the code do not see comments and docstrings. Of other seeds than 0 only the figures are
-kept.
+hashes of the code do not see comments and docstrings. With --judge nothing is trained: what was
+made by older code is judged as it is. Of other seeds than 0 only the figures are kept.
 """
 
 import argparse
@@ -47,12 +47,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="rows; default all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[SEED], help="default 0")
+    parser.add_argument("--judge", action="store_true", help="train nothing; default off")
     given = parser.parse_args()
     RESULTS.mkdir(parents=True, exist_ok=True)
     judge_real()
     for name in [registry.get(name).name for name in given.names] or [row.name for row in rows]:
         for seed in given.seeds:
-            make(registry.load(name), seed)
+            if not given.judge:
+                make(registry.load(name), seed)
+            elif read(name).get("shipped") and not judged(read(name)):
+                write(name, {**read(name), **judge(ZOO / name)})
     write_table(rows)
     write_readme(rows)
 
@@ -64,7 +68,7 @@ def make(row, seed):
     part = result if seed == SEED else result.get("other_seeds", {}).get(str(seed), {})
     if any(part.get(key) != value for key, value in made_by.items()):
         part = {**train(row, seed), **made_by}
-    elif part.get("evaluation_sha256") == evaluation_sha256():
+    elif judged(part):
         print(f"{row.name}, seed {seed}: unchanged, skipped", file=sys.stderr)
         return
     elif seed == SEED and part.get("shipped"):
@@ -99,6 +103,11 @@ def train(row, seed):
     return {**told, "log": log, **facts, **judged, **shipped}
 
 
+def judged(result):
+    """Whether a result's figures are by today's metrics."""
+    return result.get("evaluation_sha256") == evaluation_sha256()
+
+
 def judge(path):
     """Judges a SavedModel, which gets the figures in its card, and returns them."""
     from tfgans import judging
@@ -111,7 +120,7 @@ def judge_real():
     """Judges training pictures as if they were generated: the best that can be expected."""
     from tfgans import data, judging
 
-    if read(REAL).get("evaluation_sha256") == evaluation_sha256():
+    if judged(read(REAL)):
         return
     with tempfile.TemporaryDirectory() as scratch:
         np.savez(f"{scratch}/{REAL}.npz", images=data.open_source("digits").images(1000))

@@ -84,7 +84,7 @@ def test_answers_within_seven_tenths_of_a_second(words, repo, run_python):
 
 
 def test_the_scripts_are_the_commands(repo, run_python):
-    for command in ("train", "generate"):
+    for command in ("train", "generate", "evaluate"):
         script = run_python(repo / f"{command}.py", "--help").stdout
         module = run_python("-m", "tfgans", command, "--help").stdout
         assert script.startswith(f"usage: python {command}.py ")
