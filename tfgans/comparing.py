@@ -14,7 +14,18 @@ from matplotlib.figure import Figure
 from tfgans import images, runs
 from tfgans.errors import UsageError
 
-_SETTINGS = ("variant", "dataset", "batch_size", "precision", "steps")  # what a name may show
+_SETTINGS = (  # what a group's name may show
+    "variant",
+    "dataset",
+    "data_dir",
+    "image_size",
+    "fit",
+    "batch_size",
+    "precision",
+    "steps",
+    "init_from",
+    "jit",
+)
 _COLUMNS = 3
 
 
@@ -37,7 +48,7 @@ class Run:
     @property
     def settings(self) -> str:
         """All that may differ between runs but the seed, as a key."""
-        kept = {key: self.options.get(key) for key in (*_SETTINGS, "image_size", "options")}
+        kept = {key: self.options.get(key) for key in (*_SETTINGS, "options")}
         return json.dumps(kept, sort_keys=True)
 
 
@@ -58,10 +69,25 @@ def read_run(path) -> Run:
         having = [row for row in rows if name in row]
         steps, values = ([row[key] for row in having] for key in ("step", name))
         curves[name] = (np.array(steps), np.array(values, np.float64))
-    judged = path / runs.EVALUATION_FILE
-    entries = json.loads(judged.read_text(encoding="utf-8"))["metrics"] if judged.is_file() else {}
-    figures = {entry["name"]: entry["value"] for entry in entries.values()}
-    return Run(path, options, figures, curves)
+    return Run(path, options, _figures(path / runs.EVALUATION_FILE), curves)
+
+
+def _figures(judged: Path) -> dict[str, float]:
+    """Reads the figures, each named by all that must be equal for two of them to compare."""
+    if not judged.is_file():
+        return {}
+    try:
+        entries = json.loads(judged.read_text(encoding="utf-8"))["metrics"].values()
+        return {
+            f"{entry['name']} {entry['dataset']}/{entry['split']}"
+            + (f" {entry['features_sha256'][:8]}" if "features_sha256" in entry else ""): float(
+                entry["value"]
+            )
+            for entry in entries
+            if entry["value"] is not None
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(f"{str(judged)!r} is damaged: judge the run again") from error
 
 
 def groups_of(found: Iterable[Run]) -> dict[str, list[Run]]:

@@ -41,6 +41,7 @@ def whole(name: str, value, at_least: int = -LARGEST_INT - 1) -> int:
 def first_line(error: BaseException) -> str:
     """Returns the first line of what an error says, or else its kind."""
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
+    lines = [line for line in lines if line != "in user code:" and not line.startswith("File ")]
     return lines[0] if lines else type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""A generator's pictures against real ones: every metric with its error, floors and protocol.
+"""A generator's pictures against real ones: every metric with its errors, floors and protocol.
 
 `evaluate` takes pictures, never a model. Each figure comes as one entry of a `card.json`: the
 protocol in its name, such as `fid1k_digits_cnn`, and beside the value what the same metric says
@@ -17,14 +17,16 @@ import numpy as np
 from tfgans import metrics
 from tfgans.data.source import Source
 from tfgans.errors import UsageError, did_you_mean
-from tfgans.features import Extractor, Features
+from tfgans.features import Extractor, Features, open_features
 
 SLIDES_BLOCK = 100  # text 002's table compares 100 with 100
 _EMD_ROWS = 1000  # an assignment takes n^3, and its error and floors a dozen of them
 _PATCHES = 16  # of each picture: a quarter of the metric's default, for the sake of its error
 _INFINITY_ROWS = 20  # the least that FID is extrapolated from
 _GROUPS = 10
-_COPIES_ERRORS = 4.0  # standard errors under the floor that mean copies
+_MOST_TRAIN = 10_000  # training pictures that copies are looked for among
+_NEAR = 0.01  # share of held-out pictures that count as near to a training picture
+_COPIES_ERRORS = 4.0  # standard errors above that share that mean copies
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,11 +57,6 @@ class Sample:
         )
         return Sample(self.pictures[rows], some)
 
-    def in_pixels(self) -> "Sample":
-        """Returns the same pictures with their pixels, in [-1, 1], as features."""
-        flat = self.pictures.reshape(len(self), -1) / 127.5 - 1.0
-        return Sample(self.pictures, Features(flat))
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Reference:
@@ -67,7 +64,7 @@ class Reference:
 
     Attributes:
         real: What generated pictures are compared with, of the split `split`.
-        train: Training pictures, twice as many if there are: for floors, and to find copies in.
+        train: Training pictures, all or very many: for floors, and to find copies among.
         test: Held-out pictures.
         split: `train` or `test`.
         extractor: What made their features.
@@ -86,12 +83,22 @@ class Reference:
         Args:
             sources: Both splits of a data set by name.
             split: The one to compare with.
-            n: Pictures of it, and twice as many of the training split.
+            n: Pictures of it.
             extractor: Makes their features.
         """
-        train = Sample.of(sources["train"].images(2 * n), extractor)
+        train = Sample.of(sources["train"].images(max(2 * n, _MOST_TRAIN)), extractor)
         test = Sample.of(sources["test"].images(n), extractor)
         return cls(test if split == "test" else train.take(slice(n)), train, test, split, extractor)
+
+    def in_pixels(self, n: int) -> "Reference":
+        """Returns the first `n` pictures of each, twice of training, by their pixels."""
+        pixels = open_features("pixels")
+        train, test = (
+            Sample.of(sample.pictures[:count], pixels)
+            for sample, count in ((self.train, 2 * n), (self.test, n))
+        )
+        real = test if self.split == "test" else train.take(slice(n))
+        return Reference(real, train, test, self.split, pixels)
 
 
 def _values(metric: Callable[..., Any]) -> Callable[[Sample, Sample], Any]:
@@ -104,13 +111,9 @@ def _inception_score(real: Sample, fake: Sample):
 
 
 def _mode_coverage(real: Sample, fake: Sample):
-    classes = _probabilities(fake).shape[1]
-    expected = np.bincount(_probabilities(real).argmax(1), minlength=classes) + 0.5
-    return metrics.mode_coverage(fake.features.labels, classes, expected=expected)
-
-
-def _emd(real: Sample, fake: Sample) -> float:
-    return metrics.emd(real.features.values[:_EMD_ROWS], fake.features.values[:_EMD_ROWS])
+    labels, classes = _probabilities(fake).argmax(axis=1), _probabilities(fake).shape[1]
+    expected = np.bincount(_probabilities(real).argmax(axis=1), minlength=classes) + 0.5
+    return metrics.mode_coverage(labels, classes, expected=expected)
 
 
 def _sliced_wasserstein(real: Sample, fake: Sample):
@@ -118,9 +121,12 @@ def _sliced_wasserstein(real: Sample, fake: Sample):
 
 
 def _probabilities(sample: Sample) -> np.ndarray:
-    if sample.features.probabilities is None:
+    probabilities = sample.features.probabilities
+    if probabilities is None:
         raise ValueError("these features do not classify: it takes a classifier, as digits_cnn")
-    return sample.features.probabilities
+    if not np.isfinite(probabilities).all():
+        raise ValueError("the classifier gives probabilities that are not finite")
+    return probabilities
 
 
 class Metric(NamedTuple):
@@ -130,18 +136,22 @@ class Metric(NamedTuple):
         short: Its name in protocols.
         compute: From the real and the generated sample to its figures.
         loss: From its headline figure to what a better generator makes smaller.
+        classifies: Whether it takes a network that classifies.
+        most: Rows that are compared at most.
     """
 
     short: str
     compute: Callable[[Sample, Sample], Any]
     loss: Callable[[float], float] = float
+    classifies: bool = False
+    most: int = 10**9
 
 
 # Name of the option and key of the JSON -> metric.
 METRICS: Mapping[str, Metric] = {
     "fid": Metric("fid", _values(metrics.fid)),
     "kid": Metric("kid", _values(metrics.kid)),
-    "inception_score": Metric("is", _inception_score, operator.neg),
+    "inception_score": Metric("is", _inception_score, operator.neg, classifies=True),
     "precision_recall": Metric("pr", _values(metrics.precision_recall), operator.neg),
     "density_coverage": Metric("dc", _values(metrics.density_coverage), operator.neg),
     "one_nn_accuracy": Metric(
@@ -149,8 +159,8 @@ METRICS: Mapping[str, Metric] = {
     ),
     "mmd": Metric("mmd", _values(metrics.mmd)),
     "sliced_wasserstein": Metric("swd", _sliced_wasserstein),
-    "emd": Metric("emd", _emd),
-    "mode_coverage": Metric("modes", _mode_coverage, operator.neg),
+    "emd": Metric("emd", _values(metrics.emd), most=_EMD_ROWS),
+    "mode_coverage": Metric("modes", _mode_coverage, operator.neg, classifies=True),
 }
 # What is always told in pixels too, and by text 002's protocol.
 _IN_PIXELS = ("one_nn_accuracy", "mmd")
@@ -169,15 +179,19 @@ class Evaluation:
     failures: dict[str, str]
 
 
-def chosen(names: str | Iterable[str]) -> tuple[str, ...]:
+def chosen(names: str | Iterable[str], classifies: bool = True) -> tuple[str, ...]:
     """Returns the metrics that `all`, `fid,kid` or a list of names mean.
+
+    Args:
+        names: What was asked for.
+        classifies: Whether the features classify: `all` means what can be had of them.
 
     Raises:
         UsageError: On an unknown name.
     """
     wanted = names.split(",") if isinstance(names, str) else list(names)
     if wanted == ["all"]:
-        return tuple(METRICS)
+        return tuple(name for name, row in METRICS.items() if classifies or not row.classifies)
     for name in wanted:
         if name not in METRICS:
             raise UsageError(
@@ -185,6 +199,12 @@ def chosen(names: str | Iterable[str]) -> tuple[str, ...]:
                 f"There are all, {', '.join(METRICS)}"
             )
     return tuple(dict.fromkeys(wanted))
+
+
+def protocol(name: str, n: int, reference: Reference) -> str:
+    """Returns the name of a figure of `n` against `n`, such as `fid1k_digits_cnn`."""
+    row = METRICS[name]
+    return f"{row.short}{_count(min(n, row.most))}_{_space(name, reference)}"
 
 
 def evaluate(
@@ -209,69 +229,79 @@ def evaluate(
     """
     entries: dict[str, dict[str, Any]] = {}
     failures: dict[str, str] = {}
-    jobs = _jobs(fake, reference, tuple(names), errors)
-    if asked_labels is not None:
-        jobs["label_accuracy"] = functools.partial(_label_accuracy, fake, asked_labels, reference)
-    for key, job in jobs.items():
+    for key, job in _jobs(fake, reference, tuple(names), asked_labels, errors):
         try:
             entries[key] = job()
-        except ValueError as error:
-            failures[key] = " ".join(str(error).split())
+        except (ValueError, MemoryError) as error:
+            failures[key] = " ".join(str(error).split()) or "out of memory"
     return Evaluation(entries, failures)
 
 
-def _jobs(fake, reference, names, errors) -> dict[str, Callable[[], dict[str, Any]]]:
-    jobs: dict[str, Callable[[], dict[str, Any]]] = {
-        name: functools.partial(_entry, name, fake, reference, errors) for name in names
-    }
-    if not errors:
-        return jobs
-    pixels = _reference_in_pixels(reference)
-    for name in (name for name in _IN_PIXELS if name in names):
+def _jobs(fake, reference, names, asked_labels, errors):
+    """Yields what to compute, by key; what takes pixels comes last, so that they are held once."""
+    for name in names:
+        yield name, functools.partial(_entry, name, fake, reference, errors)
+    if asked_labels is not None and fake.features.probabilities is not None:
+        yield "label_accuracy", functools.partial(_label_accuracy, fake, asked_labels, reference)
+    if errors and "one_nn_accuracy" in names:
+        yield "one_nn_accuracy_train", functools.partial(_copies, fake, reference)
+    in_pixels = [name for name in _IN_PIXELS if name in names] if errors else []
+    if not in_pixels:
+        return
+    pixels = reference.in_pixels(min(len(fake), len(reference.real)))
+    flat = Sample.of(fake.pictures, pixels.extractor)
+    for name in in_pixels:
         if reference.extractor.name != "pixels":
-            jobs[f"{name}_pixels"] = functools.partial(
-                _entry, name, fake.in_pixels(), pixels, errors
-            )
-        jobs[f"{name}_slides"] = functools.partial(_slides, name, fake, pixels)
-    if "one_nn_accuracy" in names:
-        jobs["one_nn_accuracy_train"] = functools.partial(_copies, fake, reference)
-    return jobs
+            yield f"{name}_pixels", functools.partial(_entry, name, flat, pixels, errors)
+        if len(pixels.real) >= 2 * SLIDES_BLOCK:
+            yield f"{name}_slides", functools.partial(_slides, name, flat, pixels)
 
 
 def _entry(name: str, fake: Sample, reference: Reference, errors: bool) -> dict[str, Any]:
-    short, metric, _ = METRICS[name]
-    n = min(len(fake), len(reference.real))
+    row = METRICS[name]
+    n = min(len(fake), len(reference.real), row.most)
     real, fake = reference.real.take(slice(n)), fake.take(slice(n))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        fields = _fields(metric(real, fake))
-        if name == "fid" and errors and n >= _INFINITY_ROWS:
-            pair = (real.features.values, fake.features.values)
-            fields["infinity"] = metrics.fid_infinity(*pair).value
-    if name == "emd":
-        n = min(n, _EMD_ROWS)
-    entry = {"name": f"{short}{_count(n)}_{_space(name, reference)}", **fields}
-    if errors:
-        if "stderr" not in entry:
-            entry["stderr"] = _stderr(metric, real, fake)
-        entry |= _floors(metric, reference, n)
+        entry = {"name": protocol(name, n, reference), **_fields(row.compute(real, fake))}
+        if errors:
+            if name == "fid" and n >= _INFINITY_ROWS:
+                pair = (real.features.values, fake.features.values)
+                entry["infinity"] = metrics.fid_infinity(*pair).value
+            entry |= {**_errors(row.compute, real, fake), **_own_error(entry)}
+            entry |= _floors(row, reference, n)
     notes = sorted({str(warning.message) for warning in caught})
     if notes:
         entry["note"] = "; ".join(notes)
-    return _plain({**entry, **_facts(reference, n, name)})
+    return _plain({**entry, **_facts(reference, n, _space(name, reference))})
 
 
-def _stderr(metric, *samples: Sample) -> float:
-    def headline(*rows):
+def _errors(metric, *samples: Sample) -> dict[str, Any]:
+    """Standard errors of the headline and of the other numbers; None of too few rows."""
+
+    def numbers(*rows):
         parts = (sample.take(index) for sample, index in zip(samples, rows, strict=True))
-        return next(iter(_fields(metric(*parts)).values()))
+        return np.array(list(_numbers(metric(*parts)).values()), np.float64)
 
+    groups = min(_GROUPS, *map(len, samples))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # said once, of all the rows
-        return metrics.jackknife(headline, *(np.arange(len(s)) for s in samples), groups=_GROUPS)
+        try:
+            names = _numbers(metric(*samples))
+            rows = (np.arange(len(sample)) for sample in samples)
+            found = metrics.jackknife(numbers, *rows, groups=groups)
+        except ValueError:
+            return {"stderr": None}
+    by_name = dict(zip(names, found, strict=True))
+    return {"stderr": by_name.pop("value"), **({"stderrs": by_name} if by_name else {})}
 
 
-def _floors(metric, reference: Reference, n: int) -> dict[str, Any]:
+def _own_error(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What a metric itself says of its error goes before."""
+    return {"stderr": entry["stderr"]} if "stderr" in entry else {}
+
+
+def _floors(row: Metric, reference: Reference, n: int) -> dict[str, Any]:
     """What the metric says of two sets of training pictures, and of training against test."""
     train, test = reference.train, reference.test
     half, held = min(n, len(train) // 2), min(n, len(train), len(test))
@@ -279,67 +309,72 @@ def _floors(metric, reference: Reference, n: int) -> dict[str, Any]:
         "real_real": (half, train.take(slice(half)), train.take(slice(half, 2 * half))),
         "train_test": (held, test.take(slice(held)), train.take(slice(held))),
     }
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         for key, (rows, real, other) in pairs.items():
-            value = next(iter(_fields(metric(real, other)).values()))
-            found[key] = {"value": value, "n": rows}
+            try:
+                found[key] = {**_numbers(row.compute(real, other)), "n": rows}
+            except ValueError:  # too few rows: the figure stands without
+                found[key] = {"value": None, "n": rows}
     return found
 
 
 def _slides(name: str, fake: Sample, reference: Reference) -> dict[str, Any]:
     """Text 002's protocol: the mean over disjoint blocks of 100 + 100, in pixels."""
-    short, metric, _ = METRICS[name]
+    row = METRICS[name]
     n = min(len(fake), len(reference.real)) // SLIDES_BLOCK * SLIDES_BLOCK
-    if n < 2 * SLIDES_BLOCK:
-        raise ValueError(f"{n} pictures are too few for two blocks of {SLIDES_BLOCK}")
-    fake = fake.in_pixels()
-    starts = range(0, n, SLIDES_BLOCK)
-    rows = [slice(start, start + SLIDES_BLOCK) for start in starts]
-    blocks = [_fields(metric(reference.real.take(part), fake.take(part))) for part in rows]
+    parts = [slice(start, start + SLIDES_BLOCK) for start in range(0, n, SLIDES_BLOCK)]
+    blocks = [_fields(row.compute(reference.real.take(part), fake.take(part))) for part in parts]
     means = {key: float(np.mean([block[key] for block in blocks])) for key in blocks[0]}
     spread = np.std([block["value"] for block in blocks], ddof=1) / np.sqrt(len(blocks))
-    entry = {"name": f"{short}{SLIDES_BLOCK}_pixels", **means, "stderr": float(spread)}
-    return _plain({**entry, **_facts(reference, n, name), "blocks": len(blocks)})
+    entry = {"name": f"{row.short}{SLIDES_BLOCK}_pixels", **means, "stderr": float(spread)}
+    return _plain({**entry, **_facts(reference, n, "pixels"), "blocks": len(blocks)})
 
 
 def _copies(fake: Sample, reference: Reference) -> dict[str, Any]:
-    """1-NN against the training set: well under what held-out pictures have there, it is copies."""
+    """1-NN accuracy against training pictures, and whether these are copied.
+
+    A sample of a large training set hides copies of the rest, so all of it is searched: `near` is
+    the share of generated pictures that lie nearer to a training picture than all but 1 % of the
+    held-out ones do, and `copies` whether that is more than chance.
+    """
     metric = METRICS["one_nn_accuracy"].compute
     n = min(len(fake), len(reference.train), len(reference.test))
     train, test, fake = (s.take(slice(n)) for s in (reference.train, reference.test, fake))
-    fields, floor = _fields(metric(train, fake)), _fields(metric(train, test))
-    stderr, floor_stderr = _stderr(metric, train, fake), _stderr(metric, train, test)
-    bound = floor["value"] - _COPIES_ERRORS * float(np.hypot(stderr, floor_stderr))
+    everything = reference.train.features.values
+    (_, held), (_, made) = (
+        metrics.nearest(sample.features.values, everything) for sample in (test, fake)
+    )
+    near = float((made < np.quantile(held, _NEAR)).mean())
+    chance = _NEAR + _COPIES_ERRORS * np.sqrt(2 * _NEAR * (1 - _NEAR) / n)
     entry = {
-        "name": f"one_nn_train{_count(n)}_{reference.extractor.name}",
-        **fields,
-        "stderr": stderr,
-        "train_test": {"value": floor["value"], "n": n},
-        "copies": bool(fields["value"] < bound),
+        "name": protocol("one_nn_accuracy", n, reference).replace("one_nn", "one_nn_train"),
+        **_fields(metric(train, fake)),
+        **_errors(metric, train, fake),
+        "train_test": {**_numbers(metric(train, test)), "n": n},
+        "near": near,
+        "n_train": len(everything),
+        "copies": bool(near > chance),
     }
-    return _plain({**entry, **_facts(reference, n, "one_nn_accuracy"), "split": "train"})
+    facts = _facts(reference, n, reference.extractor.name)
+    return _plain({**entry, **facts, "split": "train"})
 
 
 def _label_accuracy(fake: Sample, asked: np.ndarray, reference: Reference) -> dict[str, Any]:
-    right = _probabilities(fake).argmax(1) == asked
+    right, space = _probabilities(fake).argmax(axis=1) == asked, reference.extractor.name
+    n = len(fake)
     entry = {
-        "name": f"label_accuracy{_count(len(fake))}_{reference.extractor.name}",
+        "name": f"label_accuracy{_count(n)}_{space}",
         "value": float(right.mean()),
-        "stderr": float(right.std(ddof=1) / np.sqrt(len(right))),
+        "stderr": float(right.std(ddof=1) / np.sqrt(n)),
     }
-    return _plain({**entry, **_facts(reference, len(fake), "label_accuracy")})
+    return _plain({**entry, **_facts(reference, n, space)})
 
 
-def _facts(reference: Reference, n: int, name: str) -> dict[str, Any]:
-    facts = {
-        "n_real": n,
-        "n_fake": n,
-        "split": reference.split,
-        "features": _space(name, reference),
-    }
-    if facts["features"] == reference.extractor.name:
+def _facts(reference: Reference, n: int, space: str) -> dict[str, Any]:
+    facts = {"n_real": n, "n_fake": n, "split": reference.split, "features": space}
+    if space == reference.extractor.name:
         facts["features_sha256"] = reference.extractor.sha256
     return facts
 
@@ -348,12 +383,8 @@ def _space(name: str, reference: Reference) -> str:
     return "patches" if name == "sliced_wasserstein" else reference.extractor.name
 
 
-def _reference_in_pixels(reference: Reference) -> Reference:
-    real, train, test = (
-        sample.in_pixels() for sample in (reference.real, reference.train, reference.test)
-    )
-    pixels = Extractor("pixels", "", lambda images: {"features": images})
-    return Reference(real, train, test, reference.split, pixels)
+def _count(n: int) -> str:
+    return f"{n // 1000}k" if n % 1000 == 0 else str(n)
 
 
 def _fields(result: Any) -> dict[str, Any]:
@@ -364,8 +395,10 @@ def _fields(result: Any) -> dict[str, Any]:
     return {"value": value, **dict(others)}
 
 
-def _count(n: int) -> str:
-    return f"{n // 1000}k" if n % 1000 == 0 else str(n)
+def _numbers(result: Any) -> dict[str, float]:
+    """Returns the fields that are single figures."""
+    fields = _fields(result)
+    return {key: v for key, v in fields.items() if key != "stderr" and np.ndim(v) == 0}
 
 
 def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from tfgans import data, evaluation, export, factory, runs
+from tfgans import checkpoints, data, evaluation, export, factory, runs
+from tfgans.data.source import Source
 from tfgans.errors import UsageError, whole
 from tfgans.evaluation import Reference, Sample
 from tfgans.features import default_features, open_features
 from tfgans.report import INTERPOLATION_STEPS, INTERPOLATIONS, write_report
 
-MOST = 10_000  # pictures compared where `num` is not given
+USUAL = 1000  # pictures compared where `num` is not given
+_DATA = ("dataset", "data_dir", "image_size", "fit")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,7 +29,9 @@ class Subject:
         draw: Callable `(n, seed)` to uint8 pictures, at most n, and their classes or None.
         generate: Callable from latents `(n, latent_dim)` to float images; None for bare pictures.
         latent_dim: Length of the latents, 0 where there are none.
-        dataset: What it was trained on, if that is known.
+        uniform: Whether latents are uniform on [-1, 1], instead of normal.
+        facts: What is known of it: the data it was trained on, the step of its weights.
+        bad_files: `(name, reason)` of each picture that could not be read.
     """
 
     kind: str
@@ -35,7 +39,9 @@ class Subject:
     draw: Callable[[int, int], tuple[np.ndarray, np.ndarray | None]]
     generate: Callable[[np.ndarray], np.ndarray] | None = None
     latent_dim: int = 0
-    dataset: str | None = None
+    uniform: bool = False
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    bad_files: list[tuple[str, str]] = dataclasses.field(default_factory=list)
 
 
 def judge(
@@ -46,6 +52,8 @@ def judge(
     npz=None,
     dataset=None,
     data_dir=None,
+    image_size=None,
+    fit=None,
     split="test",
     metrics="all",
     features=None,
@@ -57,17 +65,19 @@ def judge(
 
     Args:
         model: Folder of a SavedModel; its `card.json` gets the figures.
-        run: Folder of a run, which gets `evaluation.json`.
+        run: Folder of a run, which gets `evaluation.json`; its best checkpoint where it has one.
         images: Folder of generated pictures.
         npz: File of generated pictures, under the key `images`.
         dataset: Real pictures, as in `train`; by default what the model was trained on, or
             digits.
         data_dir: Folder of prepared TFDS data sets.
+        image_size: Side or `(height, width)` that bare pictures are brought to; by default theirs.
+        fit: `crop` or `resize`, how pictures reach a size; by default as in training, or crop.
         split: `test` or `train`: which real pictures to compare with.
         metrics: `all`, or names of `tfgans.evaluation.METRICS`, in a list or joined by commas.
         features: Feature space, as in `tfgans.features.open_features`; by default digits_cnn
             for digits, and else pixels.
-        num: Generated pictures, and as many real ones; by default what there is, up to 10,000.
+        num: Generated pictures, and as many real ones; by default what there is, up to 1,000.
         seed: Seed of the generated pictures.
         report: Folder for `report.html` and `evaluation.json`.
 
@@ -77,34 +87,40 @@ def judge(
     Raises:
         UsageError: On anything wrong with the arguments, the data or the pictures.
     """
-    given = {"model": model, "run": run, "images": images, "npz": npz}
-    names, seed = evaluation.chosen(metrics), whole("seed", seed, 0)
-    subject = open_subject(**{kind: path for kind, path in given.items() if path is not None})
-    dataset = dataset or subject.dataset or "digits"
-    fake, asked, sources = _pictures(subject, dataset, data_dir, split, num, seed)
-    extractor = open_features(features or default_features(dataset))
+    where = {"model": model, "run": run, "images": images, "npz": npz}
+    evaluation.chosen(metrics)
+    seed = whole("seed", seed, 0)
+    given = {"data_dir": data_dir, "image_size": image_size, "fit": fit}
+    subject = open_subject(given, **{kind: path for kind, path in where.items() if path})
+    options = _data_options(subject, dataset, given)
+    fake, asked, sources = _pictures(subject, options, split, num, seed)
+    extractor = open_features(features or default_features(options["name"], fake.shape[1:]))
     reference = Reference.of(sources, split, len(fake), extractor)
     sample = Sample.of(fake, extractor)
+    names = evaluation.chosen(metrics, sample.features.probabilities is not None)
     done = evaluation.evaluate(sample, reference, names=names, asked_labels=asked)
+    beside = {"dataset": options["name"], "seed": seed}
     result = {
         subject.kind: str(subject.path),
-        "dataset": dataset,
+        **({"step": subject.facts["step"]} if "step" in subject.facts else {}),
+        **beside,
         "split": split,
         "num": len(fake),
-        "seed": seed,
         "features": extractor.name,
         "features_sha256": extractor.sha256,
-        "metrics": {key: {**entry, "seed": seed} for key, entry in done.entries.items()},
-        "failures": done.failures,
+        "metrics": {key: {**entry, **beside} for key, entry in done.entries.items()},
+        "failures": {**_unread(subject), **done.failures},
     }
-    _write(subject, result)
-    if report is not None:
-        _report(pathlib.Path(report), subject, result, sample, reference)
+    _write(subject, result, sample, reference, report and pathlib.Path(report))
     return result
 
 
-def open_subject(**where) -> Subject:
+def open_subject(given: dict[str, Any], **where) -> Subject:
     """Opens what is to be judged: one of `model`, `run`, `images`, `npz`, by its path.
+
+    Args:
+        given: `image_size` and `fit` of bare pictures; entries may be None.
+        **where: The path, by its kind.
 
     Raises:
         UsageError: If there is not exactly one, or it cannot be read.
@@ -122,25 +138,41 @@ def open_subject(**where) -> Subject:
     if not (path.is_file() if kind == "npz" else path.is_dir()):
         what = "file" if kind == "npz" else "folder"
         raise UsageError(f"{kind}={str(path)!r}: there is no such {what}")
-    return _bare(kind, path)
+    return _bare(kind, path, given)
 
 
 def _saved(path: pathlib.Path) -> Subject:
     loaded = export.load_saved_model(path)
-    inputs, serving = (_inputs(loaded, name) for name in ("sample", "serving_default"))
+    card, inputs, serving = (
+        loaded.card,
+        *(_inputs(loaded, name) for name in ("sample", "serving_default")),
+    )
     width = serving["latent"].shape[-1] if list(serving) == ["latent"] else 0
+    classes = card.get("num_classes")
+    if "label" in inputs and not (isinstance(classes, int) and classes > 0):
+        raise UsageError(f"{str(path)!r} takes labels, but its card does not say num_classes")
 
     def draw(n, seed):
         if "label" not in inputs:
             return loaded.sample(n, seed), None
-        labels = np.arange(n, dtype=np.int32) % loaded.card["num_classes"]
+        labels = np.arange(n, dtype=np.int32) % classes
         return loaded.sample(n, seed, label=labels), labels
 
     def generate(latent):
         return loaded.signatures["serving_default"](latent=latent)["image"].numpy()
 
-    dataset = loaded.card.get("dataset")
-    return Subject("model", path, draw, generate if width else None, width, dataset)
+    options = card.get("options")
+    uniform = isinstance(options, dict) and options.get("latent_distribution") == "uniform"
+    facts = {key: card[key] for key in _DATA if isinstance(card.get(key), str | list)}
+    return Subject(
+        "model",
+        path,
+        draw,
+        generate if width else None,
+        width,
+        uniform,
+        facts,
+    )
 
 
 def _inputs(loaded, signature: str) -> dict[str, Any]:
@@ -151,6 +183,7 @@ def _inputs(loaded, signature: str) -> dict[str, Any]:
 def _run(path: pathlib.Path) -> Subject:
     stored = runs.read_options(path)
     model = factory.load(path)
+    checkpoints.restore(checkpoints.manager(model, path, checkpoints.BEST))
 
     def draw(n, seed):
         return model.sample(n, seed), None
@@ -158,41 +191,55 @@ def _run(path: pathlib.Path) -> Subject:
     def generate(latent):
         return model.generate(latent).numpy()
 
-    return Subject("run", path, draw, generate, model.latent_dim, stored["dataset"])
+    facts = {key: stored[key] for key in _DATA if stored.get(key) is not None}
+    uniform = model.latent_distribution == "uniform"
+    facts["step"] = int(model.step)
+    return Subject("run", path, draw, generate, model.latent_dim, uniform, facts)
 
 
-def _bare(kind: str, path: pathlib.Path) -> Subject:
+def _bare(kind: str, path: pathlib.Path, given: dict[str, Any]) -> Subject:
     """Pictures in files: all of them, train and test alike."""
-    collection = data.open_source(str(path)).collection
+    options = {key: given[key] for key in ("image_size", "fit") if given[key] is not None}
+    collection = data.open_source(str(path), **options).collection
 
     def draw(n, seed):
         total = len(collection.rows)
         return collection.rows.take(np.random.default_rng(seed).permutation(total)[:n]), None
 
-    return Subject(kind, path, draw)
+    return Subject(kind, path, draw, bad_files=list(collection.bad_files))
 
 
-def _pictures(subject, dataset, data_dir, split, num, seed):
+def _data_options(subject: Subject, dataset, given: dict[str, Any]) -> dict[str, Any]:
+    """Returns what to open as real pictures: what was given, or as in the training."""
+    known = {} if dataset else subject.facts
+    return {
+        "name": dataset or known.get("dataset", "digits"),
+        "data_dir": given["data_dir"] or known.get("data_dir"),
+        "fit": given["fit"] or subject.facts.get("fit", "crop"),
+    }
+
+
+def _pictures(subject, options, split, num, seed):
     """Returns the generated pictures, their classes or None, and both splits at their size."""
     if split not in data.SPLITS:
         raise UsageError(f"split={split!r} must be 'train' or 'test'")
-    try_one, _ = subject.draw(1, seed)
-    height, width, channels = try_one.shape[1:]
-    sources = {
-        part: data.open_source(dataset, split=part, data_dir=data_dir, image_size=(height, width))
+    first, _ = subject.draw(1, seed)
+    height, width, channels = first.shape[1:]
+    sources: dict[str, Source] = {
+        part: data.open_source(split=part, image_size=(height, width), **options)
         for part in data.SPLITS
     }
-    real = sources[split].spec.image_shape
+    name, real = options["name"], sources[split].spec.image_shape
     if real[-1] != channels:
         raise UsageError(
-            f"the pictures have {channels} channel(s), those of {dataset!r} {real[-1]}: "
+            f"the pictures have {channels} channel(s), those of {name!r} {real[-1]}: "
             "give the data set they should resemble"
         )
-    wanted = min(MOST, sources[split].size) if num is None else whole("num", num, 2)
-    if wanted > sources[split].size:
+    there = sources[split].size
+    wanted = min(USUAL, there) if num is None else whole("num", num, 2)
+    if wanted > there:
         raise UsageError(
-            f"num={num}: the {split} split of {dataset!r} has only {sources[split].size} pictures "
-            "to compare with"
+            f"num={num}: the {split} split of {name!r} has only {there} pictures to compare with"
         )
     pictures, labels = subject.draw(wanted, seed)
     if len(pictures) < 2 or (num is not None and len(pictures) < wanted):
@@ -200,34 +247,85 @@ def _pictures(subject, dataset, data_dir, split, num, seed):
     return pictures, labels, sources
 
 
-def _path_of_latents(latent_dim: int, seed: int) -> np.ndarray:
-    """float32 `(rows * columns, latent_dim)`: arcs between pairs of normal latents.
-
-    On a straight line between two the middle lies nearer to 0 than any latent of training does.
-    """
-    generator = np.random.default_rng(seed)
-    start, end = generator.normal(size=(2, INTERPOLATIONS, 1, latent_dim))
-    lengths = np.linalg.norm(start, axis=-1), np.linalg.norm(end, axis=-1)
-    cosine = (start * end).sum(-1) / (lengths[0] * lengths[1])
-    angle = np.arccos(np.clip(cosine, -1.0, 1.0))[..., None]
-    share = np.linspace(0.0, 1.0, INTERPOLATION_STEPS)[:, None]
-    arcs = (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
-    return arcs.reshape(-1, latent_dim).astype(np.float32)
+def _unread(subject: Subject) -> dict[str, str]:
+    if not subject.bad_files:
+        return {}
+    name, reason = subject.bad_files[0]
+    count = len(subject.bad_files)
+    return {subject.kind: f"{count} file(s) could not be read, the first {name!r}: {reason}"}
 
 
-def _write(subject: Subject, result: dict[str, Any]) -> None:
+def _write(subject, result, sample, reference, folder: pathlib.Path | None) -> None:
+    """Writes card or `evaluation.json`, and the report; what cannot be written is a failure."""
+    jobs: dict[str, Callable[[], None]] = {}
     if subject.kind == "run":
-        runs.write_json(subject.path / runs.EVALUATION_FILE, result)
+        jobs["evaluation"] = lambda: _merge(subject.path / runs.EVALUATION_FILE, result)
     elif subject.kind == "model":
-        path = subject.path / export.CARD
-        card = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        card["metrics"] = {**card.get("metrics", {}), **result["metrics"]}
-        runs.write_json(path, card)
+        jobs["card"] = lambda: _merge_card(subject.path / export.CARD, result)
+    if folder is not None:
+        jobs["report"] = lambda: _report(folder, subject, result, sample, reference)
+    for key, job in jobs.items():
+        try:
+            job()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            result["failures"][key] = f"not written: {reason}"
+
+
+def _merge(path: pathlib.Path, result: dict[str, Any]) -> None:
+    """Figures of before stay, unless they were computed again, or the weights are others."""
+    before = _read(path)
+    same = before.get("step") == result.get("step")
+    kept = before.get("metrics") if same and isinstance(before.get("metrics"), dict) else {}
+    runs.write_json(path, {**result, "metrics": {**(kept or {}), **result["metrics"]}})
+
+
+def _merge_card(path: pathlib.Path, result: dict[str, Any]) -> None:
+    card = _read(path)
+    runs.write_json(path, {**card, "metrics": {**(card.get("metrics") or {}), **result["metrics"]}})
+
+
+def _read(path: pathlib.Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return found if isinstance(found, dict) else {}
 
 
 def _report(folder, subject, result, sample, reference) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     runs.write_json(folder / runs.EVALUATION_FILE, result)
-    latents = subject.latent_dim and _path_of_latents(subject.latent_dim, result["seed"])
-    between = subject.generate(latents) if subject.generate else None
+    between = None
+    if subject.generate:
+        between = subject.generate(
+            path_of_latents(subject.latent_dim, result["seed"], subject.uniform)
+        )
     write_report(folder / "report.html", result, sample, reference, between)
+
+
+def path_of_latents(latent_dim: int, seed: int, uniform: bool = False) -> np.ndarray:
+    """Returns latents on the way between pairs of random ones.
+
+    Normal latents all have nearly one length, and on a straight line the middle lies nearer to 0
+    than any of training does: their way is an arc. Uniform ones fill a cube, so theirs is straight.
+
+    Args:
+        latent_dim: Length of a latent.
+        seed: Seed of the ends.
+        uniform: Whether latents are uniform on [-1, 1], instead of normal.
+
+    Returns:
+        float32 `(INTERPOLATIONS * INTERPOLATION_STEPS, latent_dim)`.
+    """
+    generator = np.random.default_rng(seed)
+    share = np.linspace(0.0, 1.0, INTERPOLATION_STEPS)[:, None]
+    shape = (2, INTERPOLATIONS, 1, latent_dim)
+    if uniform or latent_dim == 1:
+        start, end = generator.uniform(-1.0, 1.0, shape)
+        ways = (1 - share) * start + share * end
+    else:
+        start, end = generator.normal(size=shape)
+        lengths = np.linalg.norm(start, axis=-1) * np.linalg.norm(end, axis=-1)
+        angle = np.arccos(np.clip((start * end).sum(-1) / lengths, -1.0, 1.0))[..., None]
+        ways = (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
+    return ways.reshape(-1, latent_dim).astype(np.float32)

@@ -10,7 +10,7 @@ from tfgans.callbacks import MetricsLog, StepCallback
 from tfgans.checkpoints import Checkpoints
 from tfgans.evaluation import Reference, Sample
 
-SEED = 0  # of the pictures: the same latents each time
+SEED = 1  # of the pictures: the same latents each time, and others than `evaluate` draws
 
 
 class Quality(StepCallback):
@@ -20,7 +20,7 @@ class Quality(StepCallback):
         reference: Real pictures; as many are generated.
         names: Keys of `tfgans.evaluation.METRICS`; the first decides which checkpoint is best.
         every: Steps between two evaluations.
-        log: Gets the figures as `eval/fid` and so on.
+        log: Gets the figures as `eval/fid1k_digits_cnn` and so on.
         best: Where the best checkpoint is kept.
         patience: Evaluations without a better one that end the run; 0: never.
         history: Rows of the log from before, of a resumed run.
@@ -41,9 +41,10 @@ class Quality(StepCallback):
         self.reference, self.names, self.every = reference, tuple(names), every
         self.log, self.best, self.patience = log, best, patience
         self.lowest, self.stale = math.inf, 0
+        n = len(reference.real)
+        self.keys = {name: f"eval/{evaluation.protocol(name, n, reference)}" for name in names}
         for row in history:
-            if self._key in row:
-                self._is_better(row[self._key])
+            self._is_better(row)
 
     @property
     def finished(self) -> bool:
@@ -58,22 +59,25 @@ class Quality(StepCallback):
         done = evaluation.evaluate(fake, self.reference, names=self.names, errors=False)
         for name, why in done.failures.items():
             print(f"step {self.step}: no {name}: {why}", file=sys.stderr)
-        figures = {f"eval/{name}": entry["value"] for name, entry in done.entries.items()}
+        figures = {
+            self.keys[name]: entry["value"]
+            for name, entry in done.entries.items()
+            if entry["value"] is not None
+        }
         self.log.add(self.step, figures)
-        if self._key in figures and self._is_better(figures[self._key]):
+        if self._is_better(figures):
             self.best.save(self.step)
         if self.finished:
             words = f"no better {self.names[0]} in {self.stale} evaluations: the run ends"
             print(f"step {self.step}: {words}", file=sys.stderr)
             self.model.stop_training = True
 
-    @property
-    def _key(self) -> str:
-        return f"eval/{self.names[0]}"
-
-    def _is_better(self, value: float) -> bool:
-        """Takes note of a figure; returns whether it is the best so far."""
-        loss = evaluation.METRICS[self.names[0]].loss(value)
+    def _is_better(self, figures: Mapping[str, Any]) -> bool:
+        """Takes note of figures; returns whether they are the best so far."""
+        key = self.keys[self.names[0]]
+        if key not in figures:
+            return False
+        loss = evaluation.METRICS[self.names[0]].loss(figures[key])
         better = loss < self.lowest
         self.lowest, self.stale = (loss, 0) if better else (self.lowest, self.stale + 1)
         return better

@@ -112,7 +112,7 @@ def _table(result: Mapping[str, Any]) -> str:
         value = number(entry["value"])
         if entry.get("stderr") is not None:
             value += f" ± {number(entry['stderr'])}"
-        floors = [number(entry[name]["value"]) if name in entry else "" for name in _FLOORS]
+        floors = [floor(entry, name) for name in FLOORS]
         cells = [value, *floors]
         better = next((words for stem, words in _BETTER.items() if key.startswith(stem)), "")
         lines.append(
@@ -133,22 +133,29 @@ def _table(result: Mapping[str, Any]) -> str:
     return f'<h2>Figures</h2><table>{rows}</table><p class="facts">{words}</p>'
 
 
-_FLOORS = ("real_real", "train_test")
-_TOLD = {"name", "value", "stderr", "note", "n_real", "n_fake", "split", "features", "seed"}
-_TOLD |= {"features_sha256", "shares", *_FLOORS}
+FLOORS = ("real_real", "train_test")
+_TOLD = {"name", "value", "stderr", "stderrs", "note", "n_real", "n_fake", "split", "features"}
+_TOLD |= {"features_sha256", "shares", "seed", "dataset", *FLOORS}
 
 
 def number(value: Any) -> str:
-    """Returns a number as a reader wants it: three decimals, or four digits."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """Returns a number as a reader wants it: three decimals, or two digits of a small one."""
+    if value is None:
+        return "-"
+    if not isinstance(value, float):
         return str(value)
-    return (
-        str(value)
-        if isinstance(value, int)
-        else f"{value:.3f}"
-        if abs(value) < 10
-        else f"{value:.4g}"
-    )
+    if abs(value) < 10:
+        return f"{value:.3f}" if abs(value) >= 0.01 or not value else f"{value:.2g}"
+    return f"{value:.4g}"
+
+
+def floor(entry: Mapping[str, Any], name: str) -> str:
+    """Returns what an entry says of real pictures, with n where it is not the entry's own."""
+    if name not in entry:
+        return ""
+    n = entry[name]["n"]
+    other = "" if n == entry["n_fake"] else f" (n={n})"
+    return f"{number(entry[name]['value'])}{other}"
 
 
 def details(entry: Mapping[str, Any]) -> str:
@@ -158,7 +165,9 @@ def details(entry: Mapping[str, Any]) -> str:
         if key not in _TOLD:
             several = isinstance(value, list)
             shown = ", ".join(map(number, value)) if several else number(value)
-            parts.append(f"{key.replace('_', ' ')} {shown}")
+            error = (entry.get("stderrs") or {}).get(key)
+            spread = "" if error is None else f" ± {number(error)}"
+            parts.append(f"{key.replace('_', ' ')} {shown}{spread}")
     return "; ".join([*parts, *([entry["note"]] if "note" in entry else [])])
 
 
@@ -229,12 +238,12 @@ def _map(fake: Sample, reference: Reference) -> bytes:
 
 
 def _precision_recall(fake: Sample, reference: Reference) -> bytes:
-    n = min(len(fake), len(reference.real), len(reference.train))
+    n = min(len(fake), len(reference.real), len(reference.train) // 2)
     counts = [k for k in _NEIGHBOUR_COUNTS if k < n]
     real = reference.real.features.values[:n]
+    others = reference.train.take(slice(n, 2 * n))  # of the train split, the first n may be real
     figure, axes = _axes()
-    others = ((reference.train, "#999999", "train"), (fake, _FAKE, "generated"))
-    for sample, colour, label in others:
+    for sample, colour, label in ((others, "#999999", "train"), (fake, _FAKE, "generated")):
         points = [metrics.precision_recall(real, sample.features.values[:n], k) for k in counts]
         recall, precision = [p.recall for p in points], [p.precision for p in points]
         axes.plot(recall, precision, "o-", c=colour, label=label, ms=4)

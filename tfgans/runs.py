@@ -21,12 +21,27 @@ from tfgans.errors import UsageError
 OPTIONS_FILE = "options.json"
 METRICS_FILE = "metrics.jsonl"
 EVALUATION_FILE = "evaluation.json"
-PARTS = (OPTIONS_FILE, METRICS_FILE, "samples", "tensorboard", "checkpoints", "best")
-PARTS += ("bad_files.txt", EVALUATION_FILE)
+PARTS = (
+    OPTIONS_FILE,
+    METRICS_FILE,
+    EVALUATION_FILE,
+    "samples",
+    "tensorboard",
+    "checkpoints",
+    "best",
+    "bad_files.txt",
+)
 
 # Neither the weights nor their order of training depend on these.
-MAY_CHANGE = ("steps", "checkpoint_every", "export_dir")
-MAY_CHANGE += ("eval_every", "eval_metrics", "eval_features", "stop_when")
+MAY_CHANGE = (
+    "steps",
+    "checkpoint_every",
+    "export_dir",
+    "eval_every",
+    "eval_metrics",
+    "eval_features",
+    "stop_when",
+)
 
 # Facts about a run that `options.json` holds beside the options.
 _NOT_OPTIONS = ("environment", "run_dir", "resume")

@@ -92,7 +92,7 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
             init_from: run folder (or .keras file) whose networks to start from;
             options: dict of the variant's own options, by dotted key;
             jit: whether XLA compiles the step, default False;
-            eval_every: generator steps between evaluations on the test split, default 0, none;
+            eval_every: generator steps between evaluations on training pictures, default 0, none;
             eval_metrics: names of `tfgans.evaluation.METRICS` joined by commas, default fid; the
                 first decides which checkpoint is kept as the best, and is exported;
             eval_features: feature space, by default digits_cnn for digits and else pixels;
@@ -139,9 +139,6 @@ def _plan(variant, run_dir, resume, given):
             raise UsageError(f"no run of {variant!r} to resume under {RUNS!r}")
     resumed = resume and runs.is_run(run_dir)
     plan = _resumed_plan(run_dir, given) if resumed else _new_plan(given)
-    evaluation.chosen(plan["eval_metrics"])
-    if plan["stop_when"] and not plan["eval_every"]:
-        raise UsageError(f"stop_when={plan['stop_when']} counts evaluations: give eval_every too")
     _check_places(plan, run_dir, resume)
     return run_dir, _with_data(plan)
 
@@ -222,7 +219,9 @@ def _with_data(plan) -> dict[str, Any]:
                 f"the data of the run has changed: {plan['dataset']} has now {key} {value}, the "
                 f"run was started with {plan[key]}"
             )
-    return {**plan, **facts}
+    plan = {**plan, **facts}
+    _check_evaluation(plan, source)
+    return plan
 
 
 def _data_options(plan) -> dict[str, Any]:
@@ -308,14 +307,13 @@ def _quality(model, plan, folder, made) -> quality.Quality | None:
         return None
     step = int(model.step)
     checkpoints.forget_best_after(folder, step)
-    extractor = features.open_features(
-        plan["eval_features"] or features.default_features(plan["dataset"])
-    )
-    test = data.open_source(plan["dataset"], split="test", **_data_options(plan))
-    real = evaluation.Sample.of(test.images(_EVAL_PICTURES), extractor)
+    extractor = _extractor(plan)
+    # Of the training pictures, so that nothing is chosen by those that judge the end.
+    source = data.open_source(plan["dataset"], **_data_options(plan))
+    real = evaluation.Sample.of(source.images(_EVAL_PICTURES), extractor)
     log = next(one for one in made if isinstance(one, callbacks.MetricsLog))
     judge = quality.Quality(
-        evaluation.Reference(real, real, real, "test", extractor),
+        evaluation.Reference(real, real, real, "train", extractor),
         evaluation.chosen(plan["eval_metrics"]),
         plan["eval_every"],
         log,
@@ -327,8 +325,32 @@ def _quality(model, plan, folder, made) -> quality.Quality | None:
     return judge
 
 
+def _extractor(plan) -> features.Extractor:
+    shape = tuple(plan["image_shape"])
+    name = plan["eval_features"] or features.default_features(plan["dataset"], shape)
+    return features.open_features(name)
+
+
+def _check_evaluation(plan, source) -> None:
+    """Refuses before the training what no evaluation could be made of."""
+    names = evaluation.chosen(plan["eval_metrics"])
+    if not plan["eval_every"]:
+        if plan["stop_when"]:
+            words = f"stop_when={plan['stop_when']} counts evaluations"
+            raise UsageError(f"{words}: give eval_every too")
+        return
+    probabilities = _extractor(plan)(source.images(2)).probabilities
+    wanting = [name for name in names if evaluation.METRICS[name].classifies]
+    if wanting and probabilities is None:
+        raise UsageError(
+            f"eval_metrics={plan['eval_metrics']!r}: {wanting[0]} takes features that classify, "
+            "such as digits_cnn; give others as eval_features"
+        )
+
+
 def _card(plan, sha256, facts) -> dict[str, Any]:
-    known = {key: plan[key] for key in ("variant", "dataset", "options", "seed", "precision")}
+    keys = ("variant", "dataset", "data_dir", "image_size", "fit", "options", "seed", "precision")
+    known = {key: plan[key] for key in keys}
     return {**known, **facts, **runs.environment(), "weights_sha256": sha256, "metrics": {}}
 
 

@@ -11,6 +11,7 @@ made by older code is judged as it is. Of other seeds than 0 only the figures ar
 
 import argparse
 import ast
+import functools
 import hashlib
 import inspect
 import json
@@ -166,10 +167,12 @@ def code_sha256(row):
     return _sha256(map(pathlib.Path, paths))
 
 
+@functools.cache  # of the code as it was when it was imported
 def evaluation_sha256():
     """Hashes what decides the figures: metrics, features with their weights, and protocols."""
     package = REPO / "tfgans"
-    paths = [package / "evaluation.py", *sorted(package.glob("metrics/*.py"))]
+    paths = [package / "evaluation.py", package / "judging.py"]
+    paths += sorted(package.glob("metrics/*.py"))
     paths += [package / "features" / name for name in ("extractor.py", "digits_cnn.keras")]
     return _sha256(paths)
 

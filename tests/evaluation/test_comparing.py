@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tfgans
 from tfgans import cli, comparing, runs
 
 OPTIONS = {
@@ -26,11 +27,14 @@ OPTIONS = {
 }
 
 
+FID = "fid1k_digits_cnn digits/test abcdefgh"
+
+
 @pytest.fixture
 def make_run(tmp_path):
     """Makes a run folder with logs, and a figure where one is given."""
 
-    def make(name, fid=None, slope=1.0, log="d_loss", **differing):
+    def make(name, fid=None, slope=1.0, log="d_loss", split="test", **differing):
         path = tmp_path / name
         path.mkdir()
         (path / runs.OPTIONS_FILE).write_text(json.dumps({**OPTIONS, **differing}))
@@ -45,7 +49,8 @@ def make_run(tmp_path):
         ]
         (path / runs.METRICS_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows))
         if fid is not None:
-            entry = {"fid": {"name": "fid1k_digits_cnn", "value": fid}}
+            against = {"dataset": "digits", "split": split, "features_sha256": "abcdefgh9"}
+            entry = {"fid": {"name": "fid1k_digits_cnn", "value": fid, **against}}
             (path / runs.EVALUATION_FILE).write_text(json.dumps({"metrics": entry}))
         return str(path)
 
@@ -63,12 +68,12 @@ def test_seeds_are_one_group_and_other_options_another(make_run):
     assert first["name"] == "wgan_gp gp_weight=10.0"
     assert second["name"] == "wgan_gp gp_weight=1.0"
     assert first["seeds"] == [0, 1]
-    assert first["figures"]["fid1k_digits_cnn"] == {
+    assert first["figures"][FID] == {
         "mean": 3.0,
         "std": pytest.approx(2**0.5),
         "values": [2.0, 4.0],
     }
-    assert second["figures"]["fid1k_digits_cnn"]["std"] is None
+    assert second["figures"][FID]["std"] is None
     assert first["steps"] == [20, 20]
     assert first["minutes"] == 1.0
 
@@ -80,7 +85,7 @@ def test_the_command_prints_a_table_and_draws_a_plot(make_run, capsys, tmp_path)
     said = capsys.readouterr().out.splitlines()
     assert said[0].split() == ["wgan_gp", "gan"]
     assert said[1].split() == ["seeds", "0,", "1", "0"]
-    assert said[3].split() == ["fid1k_digits_cnn", "2", "-"]
+    assert said[3].split() == [*FID.split(), "2", "-"]
     with Image.open(out) as picture:
         assert picture.size[0] > 500
         colours = np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)
@@ -112,3 +117,23 @@ def test_what_cannot_be_compared_is_refused(make_run, capsys, tmp_path):
         said = capsys.readouterr().err
         assert message in said
         assert said.count("\n") == 1
+
+
+def test_figures_of_other_splits_are_not_averaged(make_run):
+    (group,) = comparing.compare(
+        [make_run("a", fid=1.0), make_run("b", fid=9.0, split="train", seed=1)]
+    )
+    assert [figure["values"] for figure in group["figures"].values()] == [[1.0], [9.0]]
+
+
+def test_what_else_differs_makes_another_group(make_run):
+    groups = comparing.compare([make_run("a"), make_run("b", fit="resize", seed=1)])
+    assert [group["name"] for group in groups] == ["wgan_gp fit=crop", "wgan_gp fit=resize"]
+
+
+def test_a_damaged_evaluation_is_told(make_run, tmp_path):
+    paths = [make_run("a", fid=1.0), make_run("b", fid=2.0, seed=1)]
+    for content in ("{", "[]", '{"metrics": {"fid": {"name": "x"}}}'):
+        (tmp_path / "a" / runs.EVALUATION_FILE).write_text(content)
+        with pytest.raises(tfgans.UsageError, match="is damaged: judge the run again"):
+            comparing.compare(paths)

@@ -8,7 +8,12 @@ import pytest
 
 from tfgans import UsageError, evaluation, metrics
 from tfgans.evaluation import Sample
-from tfgans.features import Extractor, Features
+from tfgans.features import Features, open_features
+
+
+def in_pixels(sample):
+    return Sample.of(sample.pictures, open_features("pixels"))
+
 
 PROTOCOL = ("name", "value", "stderr", "n_real", "n_fake", "split", "features")
 
@@ -71,8 +76,8 @@ def test_noise_is_told_from_digits_and_digits_are_not(evaluated, digits, referen
 def test_the_slides_protocol_is_the_mean_over_blocks_in_pixels(evaluated, noise, reference):
     blocks = [
         metrics.mmd(
-            reference.real.in_pixels().features.values[rows],
-            noise.in_pixels().features.values[rows],
+            in_pixels(reference.real).features.values[rows],
+            in_pixels(noise).features.values[rows],
         ).value
         for rows in (slice(0, 100), slice(100, 200))
     ]
@@ -83,13 +88,24 @@ def test_the_slides_protocol_is_the_mean_over_blocks_in_pixels(evaluated, noise,
 
 
 def test_copies_of_training_pictures_are_told_from_fresh_ones(digits, reference):
+    """Also of training pictures that the 1-NN accuracy, which takes only some, never sees."""
+
     def copies(sample):
         done = evaluation.evaluate(sample, reference, names=("one_nn_accuracy",))
         return done.entries["one_nn_accuracy_train"]
 
-    memoriser = copies(digits["train"].take(np.arange(200)[::-1]))
-    assert memoriser["copies"] is True
-    assert memoriser["value"] < 0.05
+    seen = copies(digits["train"].take(np.arange(200)[::-1]))
+    assert seen["copies"] is True
+    assert (seen["near"], seen["n_train"]) == (1.0, 400)
+    assert seen["value"] < 0.05
+    unseen = copies(digits["train"].take(slice(200, 400)))
+    assert unseen["copies"] is True
+    assert unseen["value"] > 0.3
+    half = np.concatenate([np.arange(200, 300), np.arange(100)])
+    pictures = np.concatenate([digits["train"].pictures[half[:100]], digits["test"].pictures[:100]])
+    mixed = copies(Sample.of(pictures, reference.extractor))
+    assert mixed["copies"] is True
+    assert mixed["near"] == pytest.approx(0.5, abs=0.02)
     fresh = copies(digits["test"])
     assert fresh["copies"] is False
     assert fresh["value"] == fresh["train_test"]["value"]
@@ -97,17 +113,63 @@ def test_copies_of_training_pictures_are_told_from_fresh_ones(digits, reference)
 
 def test_a_metric_that_fails_stops_no_other(noise, reference):
     """Pixels classify nothing; 28x28 of them are more than there are pictures."""
-    pixels = Extractor("pixels", "", lambda images: {"features": images})
-    bare = evaluation.Reference(
-        *(s.in_pixels() for s in (reference.real, reference.train, reference.test)), "test", pixels
-    )
     done = evaluation.evaluate(
-        noise.in_pixels(), bare, names=("inception_score", "mode_coverage", "fid", "mmd")
+        in_pixels(noise),
+        reference.in_pixels(200),
+        names=("inception_score", "mode_coverage", "fid", "mmd"),
     )
     assert set(done.failures) == {"inception_score", "mode_coverage"}
     assert "do not classify" in done.failures["inception_score"]
     assert {"fid", "mmd", "mmd_slides"} == set(done.entries)
     assert "singular" in done.entries["fid"]["note"]
+    assert evaluation.chosen("all", classifies=False) == tuple(
+        name for name in evaluation.METRICS if name not in ("inception_score", "mode_coverage")
+    )
+
+
+@pytest.mark.parametrize("n", [2, 3, 9])
+def test_few_pictures_have_their_figures_if_not_their_errors(digits, reference, n):
+    few = evaluation.Reference(
+        reference.real.take(slice(n)),
+        reference.train.take(slice(n)),
+        reference.test.take(slice(n)),
+        "test",
+        reference.extractor,
+    )
+    done = evaluation.evaluate(digits["train"].take(slice(n)), few, names=("mmd", "kid", "emd"))
+    assert {"mmd", "kid", "emd", "mmd_pixels"} <= set(done.entries)
+    assert done.entries["emd"]["n_fake"] == n
+    assert not any("slides" in key for key in done.entries)
+
+
+def test_errors_and_floors_of_every_number_of_an_entry(evaluated):
+    entry = evaluated.entries["precision_recall"]
+    assert set(entry["stderrs"]) == {"recall", "f1"}
+    assert {"value", "recall", "f1", "n"} == set(entry["real_real"])
+    assert evaluated.entries["mode_coverage"]["stderrs"]["kl"] > 0.0
+
+
+def test_emd_takes_a_thousand_rows_and_so_does_its_error(monkeypatch, noise, reference):
+    row = evaluation.METRICS["emd"]
+    monkeypatch.setitem(evaluation.METRICS, "emd", row._replace(most=50))
+    some = evaluation.evaluate(noise, reference, names=("emd",)).entries["emd"]
+    few = evaluation.Reference(
+        reference.real.take(slice(50)),
+        reference.train,
+        reference.test,
+        "test",
+        reference.extractor,
+    )
+    assert some == evaluation.evaluate(noise.take(slice(50)), few, names=("emd",)).entries["emd"]
+    assert some["name"] == "emd50_digits_cnn"
+
+
+def test_classes_of_features_that_are_not_finite_are_no_classes(noise, reference):
+    probabilities = noise.features.probabilities.copy()
+    probabilities[5] = np.nan
+    bad = Sample(noise.pictures, Features(noise.features.values, probabilities))
+    done = evaluation.evaluate(bad, reference, names=("mode_coverage", "inception_score"))
+    assert set(done.failures) == {"mode_coverage", "inception_score"}
 
 
 def test_features_that_are_not_finite_fail_by_name(noise, reference):

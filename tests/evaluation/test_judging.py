@@ -185,9 +185,69 @@ def test_the_report_is_one_page_with_all_in_it(evaluate, model, tmp_path):
 
 
 def test_latents_of_interpolations_keep_their_length():
-    path = judging._path_of_latents(64, seed=0).reshape(-1, judging.INTERPOLATION_STEPS, 64)
+    path = judging.path_of_latents(64, seed=0).reshape(-1, judging.INTERPOLATION_STEPS, 64)
     lengths = np.linalg.norm(path, axis=-1)
     assert lengths.min() > 0.8 * min(lengths[:, 0].min(), lengths[:, -1].min())
     first = np.random.default_rng(0).normal(size=(2, len(path), 1, 64))
     np.testing.assert_allclose(path[:, 0], first[0, :, 0], rtol=1e-5)
     np.testing.assert_allclose(path[:, -1], first[1, :, 0], rtol=1e-5)
+
+
+def test_uniform_latents_stay_in_their_cube():
+    assert np.abs(judging.path_of_latents(64, seed=0, uniform=True)).max() <= 1.0
+    assert np.isfinite(judging.path_of_latents(1, seed=0)).all()
+
+
+def test_files_that_cannot_be_read_are_told_and_the_rest_is_judged(evaluate, tmp_path):
+    for index, picture in enumerate(data.open_source("digits").images(40)):
+        Image.fromarray(picture[..., 0]).save(tmp_path / f"{index:03d}.png")
+    (tmp_path / "bad.png").write_bytes(b"")
+    code, out, err = evaluate(f"--images={tmp_path}", "--num=40", "--metrics=kid", "--json")
+    assert code == 2
+    assert "kid" in json.loads(out)["metrics"]
+    assert "images: 1 file(s) could not be read, the first 'bad.png'" in err
+
+
+def test_a_report_that_cannot_be_written_costs_no_figure(evaluate, model, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, out, err = evaluate(f"--model={model}", *QUICK, "--json", f"--report={tmp_path / 'file'}")
+    assert code == 2
+    assert "fid" in json.loads(out)["metrics"]
+    assert "fid" in json.loads((model / "card.json").read_text("utf-8"))["metrics"]
+    assert "report: not written: File exists" in err
+
+
+def test_other_metrics_of_a_run_are_added_to_those_there_are(evaluate, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ["--set", "generator.width=8", "discriminator.width=8", "--fit=resize"]
+    size = ["--dataset=digits", "--image_size=14"]
+    run = ["--variant=nsgan", "--steps=2", "--batch_size=8", "--run_dir=run", *size]
+    assert cli.main(["train", *run, "--export_dir=export", *options]) == 0
+    opened = []
+    original = data.open_source
+    monkeypatch.setattr(data, "open_source", lambda *a, **k: opened.append(k) or original(*a, **k))
+    for metric in ("kid", "mmd"):
+        code, _, err = evaluate("--run=run", "--num=30", f"--metrics={metric}")
+        assert code == 0, err
+    stored = json.loads((tmp_path / "run" / runs.EVALUATION_FILE).read_text("utf-8"))
+    assert {"kid", "mmd"} <= set(stored["metrics"])
+    assert stored["step"] == 2
+    assert stored["features"] == "pixels"
+    assert {call["fit"] for call in opened} == {"resize"}
+    assert {call["image_size"] for call in opened} == {(14, 14)}
+
+
+@pytest.mark.parametrize("card", ['{"metrics": null, "dataset": 5, "options": null}', "{}"])
+def test_odd_cards(evaluate, model, card):
+    (model / "card.json").write_text(card)
+    code, out, err = evaluate(f"--model={model}", *QUICK, "--json")
+    assert code == 0, err
+    assert json.loads(out)["dataset"] == "digits"
+
+
+def test_a_conditional_model_without_classes_in_its_card_is_refused(evaluate, save_labelled):
+    folder = save_labelled()
+    (folder / "card.json").write_text("{}")
+    code, _, err = evaluate(f"--model={folder}", "--num=40")
+    assert code == 2
+    assert "takes labels, but its card does not say num_classes" in err

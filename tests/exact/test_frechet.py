@@ -209,3 +209,16 @@ def test_fid_infinity_refuses_few_rows_and_few_points():
         metrics.fid_infinity(real, fake)
     with pytest.raises(ValueError, match="40 rows and 1 points"):
         metrics.fid_infinity(real, real, num_points=1)
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(5, 5, 40), (30, 12, 31), (2, 39, 40)])
+def test_fid_of_fewer_rows_than_features_needs_no_large_matrix(n, m, d):
+    """By singular values of the products of rows; the other way is the eigenproblem of d x d."""
+    generator = np.random.default_rng(0)
+    mixing = generator.normal(size=(d, d))
+    real, fake = generator.normal(size=(n, d)) @ mixing, generator.normal(size=(m, d)) + 0.5
+    wanted = metrics.frechet_distance(metrics.Moments.of(real), metrics.Moments.of(fake))
+    with pytest.warns(UserWarning, match="singular"):
+        measured = metrics.fid(real, fake)
+    # The eigenproblem takes roots of what rounding leaves of 0.
+    np.testing.assert_allclose(measured, wanted, rtol=1e-6)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import tfgans
-from tfgans import checkpoints, factory, quality, runs, training
+from tfgans import checkpoints, evaluation, factory, features, quality, runs, training
 from tfgans.callbacks import MetricsLog
 from tfgans.checkpoints import Checkpoints
 
+KEY = "eval/fid50_digits_cnn"
 TINY = {"generator.width": 16, "discriminator.width": 16}
 
 
@@ -32,7 +33,7 @@ def train(folder, steps, **given):
 
 def evaluations(folder):
     rows = runs.read_json_lines(folder / "run" / "metrics.jsonl")
-    return [(row["step"], row["eval/fid"]) for row in rows if "eval/fid" in row]
+    return [(row["step"], row[KEY]) for row in rows if KEY in row]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_figures_are_logged_beside_the_losses(whole):
     found = evaluations(whole)
     assert [step for step, _ in found] == [5, 10, 15, 20]
     rows = runs.read_json_lines(whole / "run" / "metrics.jsonl")
-    assert all(row["eval/fid"] > 0 and "eval/kid" in row for row in rows if "eval/fid" in row)
+    assert all(row[KEY] > 0 and "eval/kid50_digits_cnn" in row for row in rows if KEY in row)
     assert "d_loss" in rows[-1]
     assert [row["seconds"] for row in rows] == sorted(row["seconds"] for row in rows)
 
@@ -81,9 +82,7 @@ def test_a_resumed_run_is_judged_as_one_never_stopped(whole, tmp_path):
 
 
 def test_a_run_that_no_longer_improves_ends_and_stays_ended(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(
-        quality.evaluation.METRICS, "fid", quality.evaluation.Metric("fid", lambda *_: 7.0)
-    )
+    monkeypatch.setitem(evaluation.METRICS, "fid", evaluation.Metric("fid", lambda *_: 7.0))
     result = train(tmp_path, 40, stop_when=2)
     assert result.steps == 15
     assert "step 15: no better fid in 2 evaluations: the run ends" in capsys.readouterr().err
@@ -104,9 +103,16 @@ def test_a_best_checkpoint_that_is_ahead_of_a_resumed_run_is_forgotten(whole, tm
 
 
 def quality_of(name, patience, values):
-    rows = [{"step": step, f"eval/{name}": value} for step, value in enumerate(values)]
+    pixels = features.open_features("pixels")
+    real = evaluation.Sample.of(np.zeros((5, 2, 2, 1), np.uint8), pixels)
+    reference = evaluation.Reference(real, real, real, "train", pixels)
+    key = f"eval/{evaluation.protocol(name, 5, reference)}"
+    rows = [{"step": 0, "d_loss": 1.0, "eval/fid5_other": -9.0}]
+    rows += [{"step": step, key: value} for step, value in enumerate(values)]
     log = MetricsLog("unused", 1)
-    return quality.Quality(None, [name], 1, log, Checkpoints(), patience=patience, history=rows)
+    return quality.Quality(
+        reference, [name], 1, log, Checkpoints(), patience=patience, history=rows
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,9 +142,13 @@ def test_better_is_by_the_metric_and_what_was_logged_counts(name, values, lowest
         ({"eval_metrics": "fdi"}, "unknown metric 'fdi'. Did you mean 'fid'"),
         ({"eval_every": -1}, "eval_every=-1 must lie between 0"),
         ({"eval_features": "nope"}, "features='nope' is no known network"),
+        (
+            {"eval_features": "pixels", "eval_metrics": "inception_score"},
+            "inception_score takes features that classify",
+        ),
     ],
 )
 def test_wrong_options_are_refused_before_training(tmp_path, given, message):
     with pytest.raises(tfgans.UsageError, match=message):
         tfgans.train("nsgan", run_dir=tmp_path / "run", steps=2, **{"eval_every": 1, **given})
-    assert not (tmp_path / "run" / "metrics.jsonl").exists()
+    assert not (tmp_path / "run").exists()

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from tfgans.cli.parsing import name, one_of, whole
+from tfgans.cli.parsing import image_size, name, one_of, whole
 from tfgans.cli.quiet import import_tensorflow
 from tfgans.errors import UsageError
 
@@ -45,6 +45,16 @@ OPTIONS = {
             "type": name,
             "help": "folder of prepared TFDS data sets; default TFDS' own",
         },
+        "--image_size": {
+            "metavar": "H[xW]",
+            "type": image_size,
+            "help": "size that --images or --npz are brought to in pixels; default their own",
+        },
+        "--fit": {
+            "metavar": "HOW",
+            "type": one_of("crop", "resize"),
+            "help": "crop or resize: how pictures reach a size; default as in training, or crop",
+        },
         "--split": {
             "metavar": "PART",
             "type": one_of("train", "test"),
@@ -64,8 +74,7 @@ OPTIONS = {
         "--num": {
             "metavar": "N",
             "type": whole(2),
-            "help": "generated pictures, and as many real ones; default what there is, at most "
-            "10000",
+            "help": "generated pictures, and as many real ones; default what there is, up to 1000",
         },
         "--seed": {
             "metavar": "S",
@@ -101,15 +110,14 @@ def run(arguments: dict[str, Any]) -> None:
 
 
 def _table(result: dict[str, Any]) -> str:
-    from tfgans.report import details, number
+    from tfgans.report import FLOORS, details, floor, number
 
     head = ("figure", "value", "error", "real, real", "train, test", "more")
     lines = [head]
     for entry in result["metrics"].values():
-        floors = (entry.get(name, {}).get("value", "") for name in ("real_real", "train_test"))
-        stderr = "" if entry.get("stderr") is None else entry["stderr"]
-        numbers = map(number, (entry["value"], stderr, *floors))
-        lines.append((entry["name"], *numbers, details(entry)))
+        numbers = (number(entry["value"]), number(entry.get("stderr")))
+        floors = (floor(entry, name) for name in FLOORS)
+        lines.append((entry["name"], *numbers, *floors, details(entry)))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -111,8 +111,8 @@ OPTIONS = {
         "--eval_every": {
             "metavar": "N",
             "type": whole(0),
-            "help": "generator updates between evaluations on 1,000 pictures of the test split; "
-            "the best checkpoint is kept and exported; default 0, none",
+            "help": "generator updates between evaluations on 1,000 training pictures; the best "
+            "checkpoint is kept and exported; default 0, none",
         },
         "--eval_metrics": {
             "metavar": "NAMES",

@@ -17,6 +17,7 @@ from tfgans.errors import UsageError, did_you_mean, first_line
 DIGITS_CNN = Path(__file__).with_name("digits_cnn.keras")
 NAMES = ("pixels", "digits_cnn", "inception")
 _DIGITS = ("digits", "tfds:mnist")  # what `digits_cnn` was trained to tell apart
+_DIGITS_SHAPE = (28, 28, 1)
 _BATCH = 100
 # Outputs of a network by the names that are understood.
 _FEATURES, _LOGITS, _PROBABILITIES = ("features", "pool_3"), ("logits",), ("probabilities",)
@@ -98,9 +99,10 @@ class Extractor:
         return found
 
 
-def default_features(dataset: str) -> str:
-    """Returns the feature space for a data set where none is asked for."""
-    return "digits_cnn" if dataset in _DIGITS else "pixels"
+def default_features(dataset: str, image_shape: tuple[int, ...]) -> str:
+    """Returns the feature space for pictures of a data set where none is asked for."""
+    fits = dataset in _DIGITS and tuple(image_shape) == _DIGITS_SHAPE
+    return "digits_cnn" if fits else "pixels"
 
 
 def open_features(name: str) -> Extractor:

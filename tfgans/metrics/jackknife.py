@@ -7,23 +7,24 @@ differ, 1.4 to 1.7 times too large for sets alike, and 1.4 to 2.1 times for near
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 
-def jackknife(metric: Callable[..., float], *sets, groups: int = 10) -> float:
+def jackknife(metric: Callable[..., Any], *sets, groups: int = 10) -> Any:
     """Returns the standard error of `metric(*sets)`.
 
     The rows of each set are divided into `groups` runs in their given order; the i-th run is left
     out of all sets at once. The sets are taken as independent of each other.
 
     Args:
-        metric: Callable from the sets to a number.
+        metric: Callable from the sets to a number, or an array of several.
         *sets: Arrays with at least `groups` rows each, in a random order.
         groups: Groups to leave out in turn, at least 2.
 
     Returns:
-        The standard error.
+        The standard error, a float, or an array of them.
 
     Raises:
         ValueError: If a set has fewer rows than there are groups.
@@ -37,7 +38,9 @@ def jackknife(metric: Callable[..., float], *sets, groups: int = 10) -> float:
     values = np.array(
         [metric(*(_without(rows, part, groups) for rows in sets)) for part in range(groups)]
     )
-    return float(np.sqrt((groups - 1) / groups * np.square(values - values.mean()).sum()))
+    squares = np.square(values - values.mean(axis=0)).sum(axis=0)
+    found = np.sqrt((groups - 1) / groups * squares)
+    return found if found.ndim else float(found)
 
 
 def _without(rows, part: int, groups: int) -> np.ndarray:
