@@ -16,7 +16,7 @@ from tfgans import TrainingError, UsageError, cli, list_variants
 from tfgans.cli import parsing, quiet
 from tfgans.cli import train as train_command
 
-COMMANDS = ("train", "generate", "list")
+COMMANDS = tuple(cli.COMMANDS)
 
 HEAVY = "{'tensorflow', 'keras', 'numpy', 'matplotlib', 'PIL'} & set(sys.modules)"
 

@@ -38,7 +38,7 @@ OPTIONS = {
         "--dataset": {
             "metavar": "DATA",
             "type": name,
-            "help": "real pictures, as in train; default what the model was trained on, or digits",
+            "help": "real pictures, as in train; default what it was trained on, or digits",
         },
         "--data_dir": {
             "metavar": "DIR",
@@ -53,7 +53,7 @@ OPTIONS = {
         "--fit": {
             "metavar": "HOW",
             "type": one_of("crop", "resize"),
-            "help": "crop or resize: how pictures reach a size; default as in training, or crop",
+            "help": "crop or resize, to reach a size; default as in training, or crop",
         },
         "--split": {
             "metavar": "PART",
@@ -63,18 +63,17 @@ OPTIONS = {
         "--metrics": {
             "metavar": "NAMES",
             "type": name,
-            "help": "all, or names joined by commas, such as fid,kid,one_nn_accuracy; default all",
+            "help": "all, or names joined by commas, such as fid,one_nn_accuracy; default all",
         },
         "--features": {
             "metavar": "NAME",
             "type": name,
-            "help": "pixels, digits_cnn, inception, inception:DIR, or the path of a SavedModel or "
-            ".keras file; default digits_cnn for digits, else pixels",
+            "help": "pixels, digits_cnn, inception[:DIR] or a path; default digits_cnn or pixels",
         },
         "--num": {
             "metavar": "N",
             "type": whole(2),
-            "help": "generated pictures, and as many real ones; default what there is, up to 1000",
+            "help": "generated pictures, and as many real; default what there is, up to 1000",
         },
         "--seed": {
             "metavar": "S",

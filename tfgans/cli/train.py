@@ -111,18 +111,17 @@ OPTIONS = {
         "--eval_every": {
             "metavar": "N",
             "type": whole(0),
-            "help": "generator updates between evaluations on 1,000 training pictures; the best "
-            "checkpoint is kept and exported; default 0, none",
+            "help": "updates between evaluations; the best is kept and exported; default 0, none",
         },
         "--eval_metrics": {
             "metavar": "NAMES",
             "type": name,
-            "help": "names joined by commas (see tfgans evaluate); the first decides; default fid",
+            "help": "as --metrics of evaluate; the first decides which is best; default fid",
         },
         "--eval_features": {
             "metavar": "NAME",
             "type": name,
-            "help": "as --features of tfgans evaluate; default digits_cnn for digits, else pixels",
+            "help": "as --features of evaluate; default digits_cnn for digits, else pixels",
         },
         "--stop_when": {
             "metavar": "K",

@@ -6,7 +6,8 @@
 
 The weight term of the soft-margin SVM acts on the last layer's kernel w, the separating
 hyperplane, and is off by default, as in the works that took the loss over. Under spectral
-normalisation, which ignores the kernel's scale, it is a weight decay and no margin.
+normalisation, which ignores the kernel's scale, it is a weight decay and no margin. What is sampled
+is an averaged generator (`ema_decay`), which the paper does not have.
 """
 
 import keras

@@ -3,6 +3,8 @@
 D: 1/2 E (D(x) - 1)^2 + 1/2 E D(G(z))^2      G: 1/2 E (D(G(z)) - 1)^2
 
 python train.py --variant=lsgan
+
+What is sampled is an averaged generator (`ema_decay`), which the paper does not have.
 """
 
 import keras

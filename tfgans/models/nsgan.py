@@ -6,7 +6,8 @@
     python train.py --variant=dcgan      # convolutions and batch normalisation
 
 `dcgan` at 64x64x3 has the networks of text 002 layer by layer; smaller pictures have fewer
-layers, and below 64 pixels the generator's maps are narrower (`generator.width`).
+layers, and below 64 pixels the generator's maps are narrower (`generator.width`). What is sampled
+is an averaged generator (`ema_decay`), which the paper does not have.
 """
 
 import keras
