@@ -4,6 +4,7 @@ import json
 import pathlib
 from typing import Any
 
+from tfgans.cli.tables import aligned
 from tfgans.errors import UsageError
 
 HELP = "Compare runs: one table and one plot, mean and spread over seeds."
@@ -50,9 +51,7 @@ def _table(groups: list[dict[str, Any]]) -> str:
     lines.append(["minutes", *(f"{group['minutes']:.1f}" for group in groups)])
     for metric in metrics:
         lines.append([metric, *(_figure(group["figures"].get(metric)) for group in groups)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rows = (zip(line, widths, strict=True) for line in lines)
-    text = "\n".join("  ".join(f"{cell:{width}}" for cell, width in row).rstrip() for row in rows)
+    text = aligned(lines)
     if not metrics:
         text += "\nno figures yet: tfgans evaluate --run=RUN judges a run"
     return text

@@ -7,6 +7,7 @@ from typing import Any
 
 from tfgans.cli.parsing import image_size, name, one_of, whole
 from tfgans.cli.quiet import import_tensorflow
+from tfgans.cli.tables import aligned
 from tfgans.errors import UsageError
 
 HELP = "Judge generated pictures by real ones."
@@ -117,8 +118,4 @@ def _table(result: dict[str, Any]) -> str:
         numbers = (number(entry["value"]), number(entry.get("stderr")))
         floors = (floor(entry, name) for name in FLOORS)
         lines.append((entry["name"], *numbers, *floors, details(entry)))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return aligned(lines)

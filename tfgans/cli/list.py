@@ -1,11 +1,11 @@
 """`tfgans list`: every variant, or the options of one."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from tfgans import registry
 from tfgans.cli.quiet import import_tensorflow
+from tfgans.cli.tables import aligned
 
 HELP = "Print every variant, or the options of one."
 
@@ -31,7 +31,8 @@ def run(arguments: dict[str, Any]) -> None:
     if arguments.get("json", False):
         print(json.dumps(rows))
     else:
-        _print_table(rows)
+        head, cells = list(rows[0]), [[_cell(value) for value in row.values()] for row in rows]
+        print(aligned([head, *cells]))
 
 
 def _variants() -> list[dict[str, Any]]:
@@ -51,14 +52,6 @@ def _options(name: str) -> list[dict[str, Any]]:
         {"key": key, "default": default, "meaning": meanings[key]}
         for key, default in variant.defaults().items()
     ]
-
-
-def _print_table(rows: Sequence[dict[str, Any]]) -> None:
-    lines = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    for line in lines:
-        cells = (f"{cell:{width}}" for cell, width in zip(line, widths, strict=True))
-        print("  ".join(cells).rstrip())
 
 
 def _cell(value: Any) -> str:
