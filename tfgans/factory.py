@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import checkpoints, export, registry, runs
-from tfgans.errors import UsageError, first_line
+from tfgans.errors import UsageError, first_line, whole
 from tfgans.variant import DataSpec, Variant, routed
 
 _SCHEDULES = {
@@ -42,7 +42,9 @@ def create(
     Raises:
         UsageError: On an unknown name, option or value, or data that does not fit.
     """
+    seed = whole("seed", seed, 0)
     row = registry.load(variant) if isinstance(variant, str) else variant
+    steps = row.steps if steps is None else whole("steps", steps, 1)
     table = row.resolve(options)
     keras.utils.set_random_seed(seed)
     networks = {
@@ -50,7 +52,6 @@ def create(
         for player, builder in row.networks.items()
     }
     model = row.model(**networks, seed=seed, **routed(table, ""))
-    steps = steps or row.steps
     optimizers = {
         name: _made(
             name, _optimizer, cls, steps, model.updates_per_step(name), **routed(table, name)

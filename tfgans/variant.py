@@ -122,7 +122,7 @@ class Variant:
             if key not in table:
                 near = did_you_mean(key, table)
                 known = ", ".join(sorted(table))
-                raise UsageError(f"{self.name} has no option {key!r}{near} It has: {known}")
+                raise UsageError(f"{self.name} has no option {key!r}{near or '.'} It has: {known}")
             table[key] = _checked(key, value, table[key])
         return table
 

@@ -6,7 +6,8 @@ For each row: the generator in saved_models/zoo/NAME, the figures in docs/result
 picture beside them, and the table docs/ZOO.md. A row whose options and code are those of its
 result is not trained again, and one that is judged by today's metrics is not judged again; the
 hashes of the code do not see comments and docstrings. With --judge nothing is trained: what was
-made by older code is judged as it is. Of other seeds than 0 only the figures are kept.
+made by older code is judged as it is. Generators of other seeds than 0 stay on this machine, in
+saved_models/seeds/NAME/SEED; only their figures are committed.
 """
 
 import argparse
@@ -27,16 +28,17 @@ import numpy as np
 REPO = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = REPO / "docs" / "results"
 ZOO = REPO / "saved_models" / "zoo"
+OTHERS = REPO / "saved_models" / "seeds"
 MARKS = ("<!-- the registry, by tools/zoo.py -->", "<!-- end -->")
 MEGABYTES = 2.0  # larger generators are not shipped
 SEED = 0  # the one whose generator is shipped
 REAL = "real"  # training pictures judged as if they were generated
 
-# What decides the weights of a run on the packaged digits.
+# What decides the weights of a run on the packaged digits, and its samples.
 CODE = ("adversarial", "base", "factory", "losses", "penalties", "randomness", "reconstruction")
 CODE += tuple(f"data/{name}" for name in ("digits", "order", "pipeline", "rows", "source"))
 CODE += tuple(f"layers/{name}" for name in ("spectral_normalization", "weight_clip"))
-CODE += ("networks/sizes",)
+CODE += ("networks/sizes", "sampling")
 _READERS = ("load", "_load_run")  # of factory.py: they read what was trained
 
 
@@ -54,38 +56,43 @@ def main():
     judge_real()
     for name in [registry.get(name).name for name in given.names] or [row.name for row in rows]:
         for seed in given.seeds:
-            if not given.judge:
-                make(registry.load(name), seed)
-            elif read(name).get("shipped") and not judged(read(name)):
-                write(name, {**read(name), **judge(ZOO / name)})
+            make(registry.load(name), seed, given.judge)
     write_table(rows)
     write_readme(rows)
 
 
-def make(row, seed):
+def make(row, seed, only_judge=False):
     """Trains and judges a row with a seed, as far as it is not done."""
     made_by = {"options": row.resolve({}), "steps": row.steps, "code_sha256": code_sha256(row)}
     result = read(row.name)
     part = result if seed == SEED else result.get("other_seeds", {}).get(str(seed), {})
-    if any(part.get(key) != value for key, value in made_by.items()):
-        part = {**train(row, seed), **made_by}
-    elif judged(part):
+    stale = any(part.get(key) != value for key, value in made_by.items())
+    kept = place(row.name, seed)
+    if judged(part) and (only_judge or not stale):
         print(f"{row.name}, seed {seed}: unchanged, skipped", file=sys.stderr)
         return
-    elif seed == SEED and part.get("shipped"):
-        part = {**part, **judge(ZOO / row.name)}
-    else:  # its generator was not kept
-        part = {**train(row, seed), **made_by}
-    others = result.get("other_seeds", {})
-    if seed == SEED:
-        result = {**part, **({"other_seeds": others} if others else {})}
+    if kept.exists() and "failure" not in part and (only_judge or not stale):
+        part = {**part, **judge(kept)}
+    elif only_judge:
+        print(f"{row.name}, seed {seed}: no generator here to judge", file=sys.stderr)
+        return
     else:
-        result["other_seeds"] = dict(sorted({**others, str(seed): part}.items()))
-    write(row.name, result)
+        part = {**train(row, seed), **made_by}
+    others = result.pop("other_seeds", {})
+    if seed == SEED:
+        result = part
+    else:
+        others = dict(sorted({**others, str(seed): part}.items()))
+    write(row.name, {**result, **({"other_seeds": others} if others else {})})
+
+
+def place(name, seed):
+    """Returns the folder of a trained generator."""
+    return ZOO / name if seed == SEED else OTHERS / name / str(seed)
 
 
 def train(row, seed):
-    """Trains a row, ships seed 0 if it is small, and returns what its card says, judged."""
+    """Trains a row, keeps its generator, and returns what its card says, judged."""
     command = ["train.py", f"--variant={row.name}", *([f"--seed={seed}"] if seed else [])]
     told = {"command": " ".join(["python", *command]), "variant": row.name}
     with tempfile.TemporaryDirectory() as scratch:
@@ -100,8 +107,8 @@ def train(row, seed):
         log = json.loads(done.stdout.splitlines()[-1])["metrics"]
         card = json.loads((exported / "card.json").read_text(encoding="utf-8"))
         facts = {key: value for key, value in card.items() if key != "signatures"}
-        shipped = ship(row.name, exported) if seed == SEED else {}
-    return {**told, "log": log, **facts, **judged, **shipped}
+        kept = keep(row.name, seed, exported)
+    return {**told, "log": log, **facts, **judged, **kept}
 
 
 def judged(result):
@@ -130,16 +137,20 @@ def judge_real():
     write(REAL, {**told, "evaluation_sha256": evaluation_sha256()})
 
 
-def ship(name, exported):
-    """Keeps a generator that is small, and a picture of its samples."""
+def keep(name, seed, exported):
+    """Keeps a generator; seed 0's is shipped if it is small, with a picture of its samples."""
     from tfgans import export, images
 
+    kept = place(name, seed)
+    size = sum(path.stat().st_size for path in exported.rglob("*") if path.is_file()) / 1e6
+    shutil.rmtree(kept, ignore_errors=True)
+    if seed != SEED:
+        shutil.copytree(exported, kept)
+        return {}
+    if size < MEGABYTES:
+        shutil.copytree(exported, kept)
     sample = export.load_saved_model(exported).sample(64, seed=0)
     images.save_png(RESULTS / f"{name}.png", images.grid(sample))
-    size = sum(path.stat().st_size for path in exported.rglob("*") if path.is_file()) / 1e6
-    shutil.rmtree(ZOO / name, ignore_errors=True)
-    if size < MEGABYTES:
-        shutil.copytree(exported, ZOO / name)
     return {"megabytes": round(size, 3), "shipped": size < MEGABYTES}
 
 

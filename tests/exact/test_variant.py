@@ -7,7 +7,7 @@ import pkgutil
 import keras
 import pytest
 
-from tfgans import DataSpec, UsageError, Variant, models, registry
+from tfgans import DataSpec, UsageError, Variant, create, models, registry
 from tfgans.errors import did_you_mean
 from tfgans.variant import routed
 
@@ -320,3 +320,19 @@ def test_missing_user_file_is_refused(tmp_path):
         registry.load(str(tmp_path / "other.py"))
     with pytest.raises(UsageError, match=r"no file '.*other.py'"):
         registry.needs(str(tmp_path / "other.py"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"seed": -1}, "seed=-1 must lie between 0 and"),
+        ({"seed": 1.5}, "seed=1.5 must be an int"),
+        ({"steps": 0}, "steps=0 must lie between 1 and"),
+        ({"steps": "9"}, "steps='9' must be an int"),
+    ],
+)
+def test_create_tells_wrong_numbers_in_one_line(wrong, told):
+    with pytest.raises(UsageError) as caught:
+        create("gan", DataSpec((8, 8, 1)), **wrong)
+    assert str(caught.value).startswith(told)
+    assert "\n" not in str(caught.value)

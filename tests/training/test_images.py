@@ -33,10 +33,10 @@ def test_every_level_comes_back():
 
 
 def test_levels_equal_those_of_the_saved_model():
-    from tfgans import base
+    from tfgans import sampling
 
     floats = np.random.default_rng(0).normal(0, 0.7, 100_000).astype(np.float32)
-    assert np.array_equal(images.to_uint8(floats), base.to_uint8(floats).numpy())
+    assert np.array_equal(images.to_uint8(floats), sampling.to_uint8(floats).numpy())
 
 
 @pytest.mark.parametrize(

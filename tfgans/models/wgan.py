@@ -87,7 +87,7 @@ VARIANTS = (
         optimizers=RMSPROP,
         options={**PAPER, "ema_decay": 0.999},
         tiny=TINY,
-        steps=3500,
+        steps=8000,
     ),
     Variant(
         name="wgan_no_bn",
