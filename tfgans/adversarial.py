@@ -62,7 +62,7 @@ class AdversarialModel(GenerativeModel):
         rows see, together, the very batches that one replica would.
         """
         for part in range(self.n_critic):
-            self.part = part  # the random draws of this part are its own
+            self.notes.part = part  # the random draws of this part are its own
             yield {name: rows[part :: self.n_critic] for name, rows in batch.items()}
 
     def discriminator_step(self, batch, loss, *penalties):
@@ -76,17 +76,17 @@ class AdversarialModel(GenerativeModel):
         Returns:
             The loss; with penalties a list of the loss and each penalty.
         """
-        real = batch["image"]
 
-        def objective():
+        def objective(batch):
+            real = batch["image"]
             fake = tf.stop_gradient(self.fake_images(batch, "discriminator_latent"))
             real_logits, fake_logits = self._logits_of_both(real, fake, batch)
-            self.watched["d_real"] = tf.reduce_mean(real_logits)
-            self.watched["d_fake"] = tf.reduce_mean(fake_logits)
+            self.notes.watched["d_real"] = tf.reduce_mean(real_logits)
+            self.notes.watched["d_fake"] = tf.reduce_mean(fake_logits)
             terms = [penalty(self.critic(batch), real, fake) for penalty in penalties]
             return [loss(real_logits, fake_logits), *terms]
 
-        terms = self.minimize("d_optimizer", objective)
+        terms = self.minimize("d_optimizer", objective, batch)
         return terms if penalties else terms[0]
 
     def generator_step(self, batch, loss):
@@ -100,11 +100,11 @@ class AdversarialModel(GenerativeModel):
             The loss.
         """
 
-        def objective():
+        def objective(batch):
             fake = self.fake_images(batch, "generator_latent")
             return [loss(self.critic(batch)(fake))]
 
-        return self.minimize("g_optimizer", objective)[0]
+        return self.minimize("g_optimizer", objective, batch)[0]
 
     def fake_images(self, batch, stream):
         """Returns float32 images of the generator in training mode, one a row of `batch`."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from tfgans import layers, randomness
+from tfgans import layers, randomness, replicas
 from tfgans.errors import UsageError
 from tfgans.sampling import Sampling
 
@@ -53,8 +53,7 @@ class GenerativeModel(Sampling, keras.Model):
             shape=(), initializer="zeros", dtype="int64", trainable=False, name="step"
         )
         self.means = {name: keras.metrics.Mean(name) for name in self.all_logs}
-        self.watched: dict[str, tf.Tensor] = {}  # values of this step that `track` adds
-        self.part = 0  # which critic batch of the step is at work
+        self.notes = replicas.Notes()
         self.built = True
 
     # What it needs and tells.
@@ -76,11 +75,12 @@ class GenerativeModel(Sampling, keras.Model):
 
     # Training.
 
-    def compile(self, *, jit_compile=False, run_eagerly=False, **optimizers):
+    def compile(self, *, jit_compile=False, accumulate=1, run_eagerly=False, **optimizers):
         """Takes one Keras optimiser for each name in `optimizes`.
 
         Args:
             jit_compile: Whether XLA compiles the step; slower on a CPU.
+            accumulate: Parts that each batch is worked through in, to need less memory.
             run_eagerly: Whether the step runs as plain Python.
             **optimizers: The optimisers by name, such as `g_optimizer`.
 
@@ -90,40 +90,58 @@ class GenerativeModel(Sampling, keras.Model):
         if set(optimizers) != set(self.optimizes):
             raise ValueError(f"compile takes {sorted(self.optimizes)}, got {sorted(optimizers)}")
         super().compile(optimizer=None, jit_compile=jit_compile, run_eagerly=run_eagerly)
+        self.accumulate = accumulate
         for name, optimizer in optimizers.items():
             # Keras would scale the losses of `model.optimizer` only.
             if self._is_float16() and not isinstance(optimizer, _LossScale):
                 optimizer = _LossScale(optimizer)
             optimizer.build(self._variables_of(name))
-            setattr(self, name, optimizer)
+            setattr(self, name, replicas.expecting_means(optimizer))
 
     def fit(self, *args, shuffle=False, **kwargs):
         """Keras' own `fit`; the pipeline has shuffled already."""
         return super().fit(*args, shuffle=shuffle, **kwargs)
+
+    def make_train_function(self, force=False):
+        """Keras' own, and for several replicas one of ours."""
+        if self.distribute_strategy.num_replicas_in_sync == 1:
+            return super().make_train_function(force)
+        self.train_function = replicas.train_function(self)
+        return self.train_function
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Builds nothing: all is built, and Keras would fail at it with several workers."""
 
     def updates_per_step(self, name):
         """Steps that the optimiser `name` takes in one `train_step`."""
         del name
         return 1
 
-    def minimize(self, name, objective):
+    def minimize(self, name, objective, batch):
         """Takes one step of the optimiser `name` on the sum of what `objective` returns.
 
         Args:
             name: Key of `optimizes`; its players move and no others.
-            objective: Callable without arguments that returns a list of scalar loss terms.
+            objective: From a batch to a list of scalar loss terms, means over its rows.
+            batch: dict of tensors; worked through in `accumulate` parts, one after the other.
 
         Returns:
             The list of terms.
         """
         optimizer, variables = getattr(self, name), self._variables_of(name)
         self._prepare_layers(name)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([variable.value for variable in variables])
-            terms = objective()
-            loss = tf.add_n(terms) / self.distribute_strategy.num_replicas_in_sync
-            loss = optimizer.scale_loss(loss)
-        gradients = tape.gradient(loss, [variable.value for variable in variables])
+
+        def work(part):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch([variable.value for variable in variables])
+                terms = objective(part)
+                loss = optimizer.scale_loss(tf.add_n(terms))
+            gradients = tape.gradient(loss, [variable.value for variable in variables])
+            return terms, gradients, dict(self.notes.watched)
+
+        terms, gradients, watched = replicas.in_parts(work, batch, self.accumulate, self.notes)
+        self.notes.watched.update(watched)
+        gradients = replicas.mean(gradients)
         self._watch_norms(name, gradients)
         optimizer.apply(gradients, variables)
         return terms
@@ -138,27 +156,27 @@ class GenerativeModel(Sampling, keras.Model):
             raise ValueError(f"{type(self).__name__} declares {self.logs}, tracks {list(values)}")
         self._move_average()
         self.step.assign_add(1)
-        for name, value in {**values, **self.watched}.items():
+        values |= self.notes.watched
+        for name, value in zip(values, replicas.mean(list(values.values())), strict=True):
             self.means[name].update_state(value)
-        self.watched.clear()
+        self.notes.watched.clear()
         return {name: mean.result() for name, mean in self.means.items()}
 
     def latent(self, stream, like):
         """Draws training latents, one for each example of `like`."""
         shape = (like.shape[0], self.latent_dim)
         if self.latent_distribution == "uniform":
-            unit = randomness.uniform(self.seed, self.step, stream, shape, self.part)
-            return 2.0 * unit - 1.0
+            return 2.0 * self._drawn(randomness.uniform, stream, shape) - 1.0
         return self.normal(stream, shape)
 
     def normal(self, stream, shape):
         """Draws standard normals that depend on seed, step, stream and critic part alone."""
-        return randomness.normal(self.seed, self.step, stream, shape, self.part)
+        return self._drawn(randomness.normal, stream, shape)
 
     def uniform(self, stream, like):
         """Draws one number in [0, 1) for each image of `like`: shape `(batch, 1, 1, 1)`."""
         shape = (like.shape[0], *[1] * (like.shape.rank - 1))
-        return randomness.uniform(self.seed, self.step, stream, shape, self.part)
+        return self._drawn(randomness.uniform, stream, shape)
 
     # What makes a run repeatable.
 
@@ -217,13 +235,16 @@ class GenerativeModel(Sampling, keras.Model):
             name: keras.saving.serialize_keras_object(getattr(self, name))
             for name in self.optimizes
         }
-        return {"jit_compile": self.jit_compile, **optimizers}
+        return {"jit_compile": self.jit_compile, "accumulate": self.accumulate, **optimizers}
 
     def compile_from_config(self, config):
         """Compiles again from `get_compile_config`."""
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     # Inner workings.
+
+    def _drawn(self, draw, stream, shape):
+        return draw(self.seed, self.step, stream, shape, self.notes.part, self.notes.piece)
 
     def _variables_of(self, name):
         return [
@@ -248,7 +269,7 @@ class GenerativeModel(Sampling, keras.Model):
         ]
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         for index, generator in enumerate(drawing):
-            part = self.part * len(drawing) + index
+            part = self.notes.part * len(drawing) + index
             key = randomness.key(self.seed, self.step, f"layers/{name}", part)
             generator.state.assign(tf.cast(key + replica, generator.state.dtype))
 
@@ -262,7 +283,7 @@ class GenerativeModel(Sampling, keras.Model):
             gradients = gradients[count:]
             if scaled:  # an overflow makes the optimiser skip the step and lower the scale
                 norm = tf.where(tf.math.is_finite(norm), norm, 0.0)
-            self.watched[f"grad_norm/{player}"] = norm
+            self.notes.watched[f"grad_norm/{player}"] = norm
 
     def _move_average(self):
         if self.average is None:

@@ -60,6 +60,7 @@ def run_callbacks(
     seconds: float = 0.0,
     options: Mapping[str, Any] | None = None,
     stream: TextIO | None = None,
+    quiet: bool = False,
 ) -> list[keras.callbacks.Callback]:
     """Returns all callbacks of a run folder, in the order in which they must be called.
 
@@ -75,13 +76,14 @@ def run_callbacks(
         seconds: Time that the run took up to `start_step`.
         options: What TensorBoard shows as the run's options.
         stream: Where progress goes; by default stderr.
+        quiet: Whether to show no progress.
     """
     run_dir, checkpoints = Path(run_dir), Checkpoints(manager)
     events = Events(run_dir / "tensorboard", start_step)
     log = run_dir / "metrics.jsonl"
     return [
         NonFinite(checkpoints),  # first: nothing is saved of a broken step
-        Progress(steps, images_per_step, stream=stream),
+        *([] if quiet else [Progress(steps, images_per_step, stream=stream)]),
         MetricsLog(log, log_every, events, checkpoints, seconds=seconds, options=options),
         SampleGrid(run_dir / "samples", sample_every, events, checkpoints),
         Checkpointer(checkpoints, checkpoint_every),
@@ -95,7 +97,7 @@ class StepCallback(keras.callbacks.Callback):
     step = 0
 
     def on_train_begin(self, logs=None):
-        self.step = int(self.model.step)  # the one time that the device is asked
+        self.step = int(self.model.step.numpy())  # the one time that the device is asked
         self.begin()
 
     def on_train_batch_end(self, batch, logs=None):

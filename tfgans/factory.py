@@ -24,6 +24,7 @@ def create(
     seed: int = 0,
     steps: int | None = None,
     jit: bool = False,
+    accumulate: int = 1,
     **options,
 ) -> keras.Model:
     """Returns a compiled Keras model of the zoo, whose own `fit` trains it.
@@ -34,6 +35,7 @@ def create(
         seed: Seed of the weights and of all random numbers of training; sets Keras' global seed.
         steps: Generator steps of the run, for learning-rate schedules; the row's by default.
         jit: Whether XLA compiles the step.
+        accumulate: Parts that each batch is worked through in, one after the other.
         **options: Values in place of the row's, by dotted key: `**{"generator.width": 32}`.
 
     Returns:
@@ -58,7 +60,8 @@ def create(
         )
         for name, cls in row.optimizers.items()
     }
-    model.compile(jit_compile=jit, **optimizers)
+    accumulate = whole("accumulate", accumulate, 1)
+    model.compile(jit_compile=jit, accumulate=accumulate, **optimizers)
     return model
 
 
@@ -100,6 +103,7 @@ def _load_run(path):
             seed=stored["seed"],
             steps=stored["steps"],
             jit=stored["jit"],
+            accumulate=stored.get("accumulate", 1),
             **stored["options"],
         )
     if not checkpoints.restore(checkpoints.manager(model, path)):

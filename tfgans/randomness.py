@@ -24,22 +24,33 @@ def key(seed, step, stream: str, part=0) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(at_step, tf.cast(part, tf.int32))
 
 
-def normal(seed, step, stream: str, shape, part=0) -> tf.Tensor:
-    """Draws float32 standard normals of `shape`; its first axis is this replica's batch."""
-    return _draw(tf.random.stateless_normal, key(seed, step, stream, part), shape)
+def normal(seed, step, stream: str, shape, part=0, piece=(0, 1)) -> tf.Tensor:
+    """Draws float32 standard normals of `shape`.
+
+    Args:
+        seed: As for `key`.
+        step: As for `key`.
+        stream: As for `key`.
+        shape: Its first axis counts the rows of this replica, or of a piece of them.
+        part: As for `key`.
+        piece: `(index, count)`, which piece.
+    """
+    return _draw(tf.random.stateless_normal, key(seed, step, stream, part), shape, piece)
 
 
-def uniform(seed, step, stream: str, shape, part=0) -> tf.Tensor:
-    """Draws float32 numbers uniform in [0, 1); the first axis is this replica's batch."""
-    return _draw(tf.random.stateless_uniform, key(seed, step, stream, part), shape)
+def uniform(seed, step, stream: str, shape, part=0, piece=(0, 1)) -> tf.Tensor:
+    """Draws float32 numbers uniform in [0, 1); the arguments are those of `normal`."""
+    return _draw(tf.random.stateless_uniform, key(seed, step, stream, part), shape, piece)
 
 
-def _draw(sampler, seed, shape) -> tf.Tensor:
+def _draw(sampler, seed, shape, piece) -> tf.Tensor:
     context = tf.distribute.get_replica_context()
     replicas = context.num_replicas_in_sync if context else 1
-    if replicas == 1:
+    index, count = piece
+    if replicas * count == 1:
         return sampler(shape, seed)
-    batch = shape[0]
-    drawn = sampler((batch * replicas, *shape[1:]), seed)
-    first = context.replica_id_in_sync_group * batch
-    return drawn[first : first + batch]
+    rows = shape[0]
+    drawn = sampler((rows * replicas * count, *shape[1:]), seed)
+    replica = context.replica_id_in_sync_group if context else 0
+    first = (replica * count + index) * rows
+    return tf.ensure_shape(drawn[first : first + rows], shape)

@@ -32,11 +32,16 @@ PARTS = (
     "bad_files.txt",
 )
 
-# Neither the weights nor their order of training depend on these.
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
+
+# Neither the weights nor their order of training depend on these (on `replicas` where layers draw).
 MAY_CHANGE = (
     "steps",
     "checkpoint_every",
     "export_dir",
+    "strategy",
+    "replicas",
     "eval_every",
     "eval_metrics",
     "eval_features",

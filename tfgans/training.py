@@ -1,10 +1,13 @@
 """A whole run: data, model, callbacks, fit, export. `train.py` and a notebook call the same."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
+import shutil
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -14,6 +17,7 @@ from tfgans import (
     checkpoints,
     compat,
     data,
+    distribution,
     evaluation,
     export,
     factory,
@@ -35,17 +39,20 @@ DEFAULTS: dict[str, Any] = {
     "checkpoint_every": 500,
     "init_from": None,
     "jit": False,
+    "strategy": "auto",
+    "replicas": 1,
+    "accumulate": 1,
     "eval_every": 0,
     "eval_metrics": "fid",
     "eval_features": None,
     "stop_when": 0,
 }
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 RUNS = "runs"
 
 _OPTIONS = {*DEFAULTS, "variant", "steps", "batch_size", "export_dir", "options"}
 _AT_LEAST = {"steps": 1, "batch_size": 1, "seed": 0, "checkpoint_every": 1}
-_AT_LEAST |= {"eval_every": 0, "stop_when": 0}
+_AT_LEAST |= {"replicas": 1, "accumulate": 1, "eval_every": 0, "stop_when": 0}
+_ONE_OF = {"precision": runs.PRECISIONS, "strategy": runs.STRATEGIES}
 _EVAL_PICTURES = 1000
 
 
@@ -60,6 +67,7 @@ class Result:
         weights_sha256: Hash of networks, average and optimisers.
         metrics: The last line of `metrics.jsonl`: means of the logs over its window.
         model: The trained model; of a run that was evaluated, at the best checkpoint.
+        is_chief: Whether this process wrote the folders; of several workers only the first does.
     """
 
     run_dir: pathlib.Path
@@ -68,6 +76,7 @@ class Result:
     weights_sha256: str
     metrics: dict[str, float]
     model: keras.Model
+    is_chief: bool = True
 
 
 def train(variant, *, run_dir=None, resume=False, **given) -> Result:
@@ -92,6 +101,10 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
             init_from: run folder (or .keras file) whose networks to start from;
             options: dict of the variant's own options, by dotted key;
             jit: whether XLA compiles the step, default False;
+            strategy: auto (default), one, mirrored or multi_worker, as `distribution.place` says;
+            replicas: logical devices that the CPU is split into, default 1;
+            accumulate: parts that each batch is worked through in, one after the other, to need
+                less memory, default 1; batch norm is over a part;
             eval_every: generator steps between evaluations on training pictures, default 0, none;
             eval_metrics: names of `tfgans.evaluation.METRICS` joined by commas, default fid; the
                 first decides which checkpoint is kept as the best, and is exported;
@@ -106,15 +119,18 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
         TrainingError: On a non-finite loss or a full disk.
         KeyboardInterrupt: On Ctrl-C or SIGTERM, after a checkpoint.
     """
-    run_dir, plan = _plan(variant, run_dir, resume, given)
+    run_dir, plan, placement = _plan(variant, run_dir, resume, given)
     compat.disable_remapper()
+    strategy = placement.open()
+    plan = _with_data(plan)
     with runs.precision_scope(plan["precision"]):
-        model = _model(plan, run_dir if resume else None)
-        folder = _run_folder(run_dir, resume, plan)
-        saved = checkpoints.manager(model, folder)
-        checkpoints.restore(saved)
-        runs.write_options(folder, plan)
-        return _run(model, plan, folder, saved)
+        with strategy.scope():
+            model = _model(plan, run_dir if resume else None)
+        with _run_folder(run_dir, resume, plan, placement) as folder:
+            checkpoints.restore(checkpoints.manager(model, folder))
+            runs.write_options(folder, plan)
+            with distribution.together(placement, strategy):
+                return _run(model, plan, folder, placement)
 
 
 def resolve(variant, *, run_dir=None, resume=False, **given) -> dict[str, Any]:
@@ -123,14 +139,15 @@ def resolve(variant, *, run_dir=None, resume=False, **given) -> dict[str, Any]:
     Raises:
         UsageError: As `train`.
     """
-    run_dir, plan = _plan(variant, run_dir, resume, given)
+    run_dir, plan, _ = _plan(variant, run_dir, resume, given)
+    plan = _with_data(plan)
     with runs.precision_scope(plan["precision"]):
         _model(plan, run_dir if resume else None)  # refuses options that do not fit together
     return plan
 
 
 def _plan(variant, run_dir, resume, given):
-    """Returns the run folder, None for a new one, and the options: given, stored or default."""
+    """Returns the run folder, None for a new one, the options, and where the replicas are to be."""
     given = _checked({"variant": variant, **given})
     given = {key: value for key, value in given.items() if value is not None}
     if resume and run_dir is None:
@@ -139,8 +156,16 @@ def _plan(variant, run_dir, resume, given):
             raise UsageError(f"no run of {variant!r} to resume under {RUNS!r}")
     resumed = resume and runs.is_run(run_dir)
     plan = _resumed_plan(run_dir, given) if resumed else _new_plan(given)
-    _check_places(plan, run_dir, resume)
-    return run_dir, _with_data(plan)
+    placement = distribution.place(plan["strategy"], plan["replicas"])
+    pieces = placement.num_replicas * plan["accumulate"]
+    if plan["batch_size"] % pieces:
+        raise UsageError(
+            f"batch_size={plan['batch_size']} must be a multiple of {pieces}: it is divided among "
+            f"{placement.num_replicas} replicas, and by accumulate={plan['accumulate']}"
+        )
+    if placement.is_chief:
+        _check_places(plan, run_dir, resume)
+    return run_dir, plan, placement
 
 
 def _checked(options) -> dict[str, Any]:
@@ -162,8 +187,8 @@ def _checked_option(key, value) -> Any:
         return list(data.checked_size(value))
     if key == "variant" and isinstance(value, str):
         return os.path.normpath(value)  # my_gan.py is ./my_gan.py
-    if key == "precision" and value not in PRECISIONS:
-        raise UsageError(f"precision={value!r} must be one of {', '.join(PRECISIONS)}")
+    if key in _ONE_OF and value not in _ONE_OF[key]:
+        raise UsageError(f"{key}={value!r} must be one of {', '.join(_ONE_OF[key])}")
     kind: type = {"jit": bool, "options": Mapping}.get(key, str)
     if not isinstance(value, kind):
         raise UsageError(f"{key}={value!r} must be of type {kind.__name__}")
@@ -246,6 +271,7 @@ def _model(plan, resumed) -> keras.Model:
         seed=plan["seed"],
         steps=plan["steps"],
         jit=plan["jit"],
+        accumulate=plan["accumulate"],
         **plan["options"],
     )
     begun = resumed is not None and checkpoints.last_step(resumed) is not None
@@ -254,30 +280,30 @@ def _model(plan, resumed) -> keras.Model:
     return model
 
 
-def _run_folder(run_dir, resume, plan) -> pathlib.Path:
-    if run_dir is None:
-        return runs.make_run_dir(RUNS, plan["variant"], plan["dataset"])
-    return runs.open_run_dir(run_dir, resume=resume)
+@contextlib.contextmanager
+def _run_folder(run_dir, resume, plan, placement) -> Iterator[pathlib.Path]:
+    """Opens the run folder; what the other workers write goes to one that is removed again."""
+    if placement.is_chief:
+        new = run_dir is None
+        folder = runs.make_run_dir(RUNS, plan["variant"], plan["dataset"]) if new else run_dir
+        yield pathlib.Path(folder) if new else runs.open_run_dir(run_dir, resume=resume)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        if resume and runs.is_run(run_dir):
+            beside = shutil.ignore_patterns(".*", "samples", "tensorboard")
+            shutil.copytree(run_dir, scratch, ignore=beside, dirs_exist_ok=True)
+        yield pathlib.Path(scratch)
 
 
-def _run(model, plan, folder, saved) -> Result:
+def _run(model, plan, folder, placement) -> Result:
     """Fits from the restored step to the last one, and exports."""
-    step, steps = int(model.step), plan["steps"]
+    step, steps = int(model.step.numpy()), plan["steps"]
     metrics_file = folder / runs.METRICS_FILE
     last = runs.truncate_metrics(metrics_file, step) or {}
-    licence = []
-    dataset, _ = data.load(
-        plan["dataset"],
-        batch_size=plan["batch_size"],
-        batches_per_step=model.batches_per_step,
-        seed=plan["seed"],
-        start_step=step,
-        report=lambda source: licence.append(_report_data(source, folder)),
-        **_data_options(plan),
-    )
+    dataset, licence = _dataset(model, plan, folder)
     made = callbacks.run_callbacks(
         folder,
-        saved,
+        checkpoints.manager(model, folder),
         steps=steps,
         images_per_step=plan["batch_size"] * model.batches_per_step,
         log_every=max(1, min(50, steps // 10)),
@@ -286,6 +312,7 @@ def _run(model, plan, folder, saved) -> Result:
         start_step=step,
         seconds=last.get("seconds", 0.0),
         options=plan,
+        quiet=not placement.is_chief,
     )
     judge = _quality(model, plan, folder, made)
     if step < steps and not (judge and judge.finished):
@@ -293,19 +320,42 @@ def _run(model, plan, folder, saved) -> Result:
             model.fit(dataset, steps_per_epoch=steps - step, verbose=0, callbacks=made)
         last = runs.read_json_lines(metrics_file)[-1]
     metrics = {key: value for key, value in last.items() if key not in ("step", "seconds")}
-    sha256, done = model.weights_sha256(), int(model.step)
-    facts = {"steps": done, "data_licence": licence[0], "wall_time_s": last.get("seconds")}
+    sha256, done = model.weights_sha256(), int(model.step.numpy())
+    facts = {"steps": done, "data_licence": licence, "wall_time_s": last.get("seconds")}
+    facts["replicas"] = placement.num_replicas
     if judge and checkpoints.restore(judge.best.manager):
-        facts["best_step"] = int(model.step)
-    export.export(model, plan["export_dir"], _card(plan, sha256, facts))
-    return Result(folder, pathlib.Path(plan["export_dir"]), done, sha256, metrics, model)
+        facts["best_step"] = int(model.step.numpy())
+    if placement.is_chief:
+        export.export(model, plan["export_dir"], _card(plan, sha256, facts))
+    export_dir = pathlib.Path(plan["export_dir"])
+    return Result(folder, export_dir, done, sha256, metrics, model, placement.is_chief)
+
+
+def _dataset(model, plan, folder):
+    """Returns the data from the model's step on, in batches for its replicas, and its licence."""
+    told = []
+
+    def load(share):
+        dataset, _ = data.load(
+            plan["dataset"],
+            batch_size=plan["batch_size"],
+            batches_per_step=model.batches_per_step,
+            seed=plan["seed"],
+            start_step=int(model.step.numpy()),
+            report=lambda source: told.append(_report_data(source, folder)),
+            share=share,
+            **_data_options(plan),
+        )
+        return dataset
+
+    return distribution.distributed(model.distribute_strategy, load), told[0]
 
 
 def _quality(model, plan, folder, made) -> quality.Quality | None:
     """Returns what evaluates the run, put among its callbacks; None where nothing is asked for."""
     if not plan["eval_every"]:
         return None
-    step = int(model.step)
+    step = int(model.step.numpy())
     checkpoints.forget_best_after(folder, step)
     extractor = _extractor(plan)
     # Of the training pictures, so that nothing is chosen by those that judge the end.

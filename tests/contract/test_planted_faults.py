@@ -285,14 +285,14 @@ plant(
 @caught_by(checks.check_kernels_move, "of generator never moves")
 class NeverTrainsTheGenerator(Sound):
     def generator_step(self, batch, loss):
-        self.watched["grad_norm/generator"] = 0.0
+        self.notes.watched["grad_norm/generator"] = 0.0
         return loss(self.critic(batch)(self.fake_images(batch, "generator_latent")))
 
 
 @caught_by(checks.check_kernels_move, "of discriminator never moves")
 class ClipsButNeverTrains(Sound):
     def discriminator_step(self, batch, loss):
-        self.watched |= {"grad_norm/discriminator": 0.0, "d_real": 0.0, "d_fake": 0.0}
+        self.notes.watched |= {"grad_norm/discriminator": 0.0, "d_real": 0.0, "d_fake": 0.0}
         for variable in self.discriminator.trainable_variables:
             variable.assign(tf.clip_by_value(variable, -0.01, 0.01))
         return 0.0
@@ -376,7 +376,7 @@ class SavesNoOptimizers(Sound):
 @caught_by(checks.check_seeds, "another seed gives the same noise")
 class IgnoresItsSeed(Sound):
     def latent(self, stream, like):
-        seed = tf.stack([tf.cast(self.step.value, tf.int32), self.part])
+        seed = tf.stack([tf.cast(self.step.value, tf.int32), self.notes.part])
         return tf.random.stateless_normal((like.shape[0], self.latent_dim), seed)
 
 
@@ -412,7 +412,7 @@ class MakesSchedulesForOneCriticStep(Sound):
 class SplitsTheBatch(Sound):
     def critic_batches(self, batch):
         for part in range(self.n_critic):
-            self.part = part
+            self.notes.part = part
             yield {key: tf.split(rows, self.n_critic)[part] for key, rows in batch.items()}
 
 

@@ -179,7 +179,7 @@ def test_wgan_gp_weighs_its_penalty_with_lambda():
 
 def test_wgan_gp_mixes_with_its_own_stateless_numbers():
     model = tiny("wgan_gp", gp_weight=1.0)
-    model.part = 1
+    model.notes.part = 1
     mix = randomness.uniform(model.seed, model.step, "gradient_penalty", (4, 1, 1, 1), 1)
     wanted = penalties.gradient_penalty(half_square, REAL, FAKE, noise=mix)
     np.testing.assert_allclose(model.gradient_penalty(half_square, REAL, FAKE), wanted, rtol=1e-6)

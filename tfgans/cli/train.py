@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 HELP = "Train a variant on a data set and export its generator."
 
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-
 OPTIONS = {
     "what to train": {
         "--variant": {
@@ -73,12 +71,27 @@ OPTIONS = {
         },
         "--precision": {
             "metavar": "POLICY",
-            "type": one_of(*PRECISIONS),
-            "help": f"{', '.join(PRECISIONS)}; default float32",
+            "type": one_of(*runs.PRECISIONS),
+            "help": f"{', '.join(runs.PRECISIONS)}; default float32",
         },
         "--jit": {
             "action": "store_true",
             "help": "compile the step with XLA, slower on most CPUs; default off",
+        },
+        "--strategy": {
+            "metavar": "NAME",
+            "type": one_of(*runs.STRATEGIES),
+            "help": f"devices: {', '.join(runs.STRATEGIES)}; default auto, by what there is",
+        },
+        "--replicas": {
+            "metavar": "N",
+            "type": whole(1),
+            "help": "logical devices to split the CPU into, with --strategy=mirrored; default 1",
+        },
+        "--accumulate": {
+            "metavar": "K",
+            "type": whole(1),
+            "help": "parts to work through each batch in, to need less memory; default 1",
         },
         "--init_from": {
             "metavar": "DIR",
@@ -164,8 +177,10 @@ def run(arguments: dict[str, Any]) -> None:
         if dry_run:
             text = json.dumps(training.resolve(**arguments), indent=None if as_json else 2)
         else:
-            text = _summary(training.train(**arguments), as_json)
-    print(text)
+            result = training.train(**arguments)
+            text = _summary(result, as_json) if result.is_chief else ""
+    if text:
+        print(text)
 
 
 def _variant(arguments: dict[str, Any]) -> str:

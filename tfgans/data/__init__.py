@@ -40,6 +40,7 @@ def load(
     image_size: int | tuple[int, int] | None = None,
     fit: str = "crop",
     report: "Callable[[Source], None] | None" = None,
+    share: tuple[int, int, int] = (0, 1, 1),
 ) -> "tuple[tf.data.Dataset, DataSpec]":
     """Opens a data set and returns its batches.
 
@@ -57,6 +58,8 @@ def load(
         image_size: Side, or `(height, width)`, that pictures are brought to; by default their own.
         fit: `"crop"` scales the short side and cuts the middle out, `"resize"` stretches.
         report: Called with the opened `Source`, for its `bad_files` and `licence`.
+        share: `(first, count, total)`: of the training data only what the replicas from `first`
+            to `first + count` of `total` work on, a slice of a batch to an element, in turn.
 
     Returns:
         The data set of `{"image": float32 NHWC in [-1, 1], "label": int32 (n,) where known}`, with
@@ -82,7 +85,7 @@ def load(
         raise UsageError(
             f"batch_size={batch_size} is more than the {source.size} training pictures of {name!r}"
         )
-    dataset = pipeline.shuffled(source, batch_size * batches_per_step, seed, start_step)
+    dataset = pipeline.shuffled(source, batch_size * batches_per_step, seed, start_step, share)
     return dataset, source.spec
 
 

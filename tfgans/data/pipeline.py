@@ -11,13 +11,27 @@ PARALLEL_DECODES = 4  # and from files
 PREFETCH = 2
 
 
-def shuffled(source: Source, rows: int, seed: int, start_step: int) -> tf.data.Dataset:
-    """Returns the endless training data; element k is a function of `seed` and k alone."""
+def shuffled(
+    source: Source, rows: int, seed: int, start_step: int, share: tuple[int, int, int] = (0, 1, 1)
+) -> tf.data.Dataset:
+    """Returns the endless training data; element k is a function of `seed` and k alone.
 
-    def element(step):
-        return _batch(source, order.shuffled(step * rows, rows, source.size, seed))
+    Args:
+        source: Where the pictures are.
+        rows: Pictures in an element.
+        seed: Seed of the order.
+        start_step: First element.
+        share: `(first, count, total)`: each element in `total` equal slices, an element each, and
+            of these `count` from `first` on, in turn: those of one worker's replicas.
+    """
+    first, count, total = share
+    part = rows // total
 
-    return _finished(tf.data.Dataset.counter(start_step), element, source)
+    def element(turn):
+        place = turn // count * rows + (first + turn % count) * part
+        return _batch(source, order.shuffled(place, part, source.size, seed))
+
+    return _finished(tf.data.Dataset.counter(start_step * count), element, source)
 
 
 def in_order(source: Source, rows: int, start_step: int) -> tf.data.Dataset:

@@ -56,9 +56,9 @@ class VAE(GenerativeModel):
 
     def train_step(self, batch):
         """One step on the ELBO, estimated with a single latent for each image."""
-        image = batch["image"]
 
-        def objective():
+        def objective(batch):
+            image = batch["image"]
             mean, log_variance = self.posterior(image, training=True)
             noise = self.normal("posterior", (image.shape[0], self.latent_dim))
             logits = self.logits(mean + tf.exp(0.5 * log_variance) * noise, training=True)
@@ -66,7 +66,7 @@ class VAE(GenerativeModel):
             kl = tf.reduce_mean(reconstruction.standard_normal_kl(mean, log_variance))
             return [self.reconstruction_weight * nll, self.kl_weight * kl]
 
-        nll, kl = self.minimize("vae_optimizer", objective)
+        nll, kl = self.minimize("vae_optimizer", objective, batch)
         return self.track(loss=nll + kl, reconstruction=nll, kl=kl)
 
     def posterior(self, image, training=False):

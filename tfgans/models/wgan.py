@@ -56,7 +56,7 @@ class WGAN(AdversarialModel):
         extra = tf.where(due, max(0, self.warm_up_critic_steps - self.n_critic), 0)
 
         def one_more(turn):
-            self.part = self.n_critic + turn  # its latents are its own
+            self.notes.part = self.n_critic + turn  # its latents are its own
             part = {key: tf.roll(rows, turn, 0)[:: self.n_critic] for key, rows in batch.items()}
             self.discriminator_step(part, losses.wasserstein_discriminator)
             return [turn + 1]

@@ -2,6 +2,7 @@
 
 import keras
 
+from tfgans import replicas
 from tfgans.layers import SpectralNormalization, WeightClip
 from tfgans.networks.sizes import latent_input, start_and_doublings
 from tfgans.variant import DataSpec
@@ -104,6 +105,7 @@ def _activate(maps, activation, batch_norm, clip=None):
             gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
             gamma_constraint=clip,
             beta_constraint=clip,
+            synchronized=replicas.several(),
         )(maps)
     slope = {"relu": 0.0, "leaky_relu": 0.2}[activation]
     return keras.layers.ReLU(negative_slope=slope)(maps)

@@ -2,6 +2,7 @@
 
 import keras
 
+from tfgans import replicas
 from tfgans.layers import SpectralNormalization
 from tfgans.networks.sizes import latent_input, layers_of, start_and_doublings
 from tfgans.variant import DataSpec
@@ -82,7 +83,9 @@ def _normalised(count, kernel, gain=1.0):
 
 
 def _normalised_relu(maps):
-    maps = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(maps)
+    maps = keras.layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, synchronized=replicas.several()
+    )(maps)
     return keras.layers.ReLU()(maps)
 
 

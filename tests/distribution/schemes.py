@@ -1,0 +1,72 @@
+"""Trains a row of each loss scheme for a few steps and writes the weights, for `test_replicas`.
+
+    python schemes.py FOLDER --strategy=mirrored --replicas=2
+
+As one of several workers when the environment says so; then only the chief writes.
+"""
+
+import argparse
+import os
+import pathlib
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import numpy as np
+
+import tfgans
+from tfgans import data, distribution, registry
+
+STEPS, BATCH = 20, 16
+MORE = ("sngan", "sngan_resnet")  # their layers keep a state, or normalise in other places
+DATA = "optdigits"
+
+
+def rows():
+    """Returns the first row of each scheme, that is, of each model class, and some more."""
+    found = {}
+    for entry in registry.list_variants():
+        row = registry.load(entry.name)
+        found.setdefault(row.model, row)
+    return [*found.values(), *map(registry.load, MORE)]
+
+
+def options(row):
+    """Test-sized, and without layers that draw: these repeat for equal numbers of replicas only."""
+    dropouts = {key: 0.0 for key in row.defaults() if key.endswith(".dropout")}
+    return {**row.tiny, **dropouts}
+
+
+def trained(row, strategy):
+    """Returns the weights and the last logs of a row."""
+    spec = data.open_source(DATA).spec
+    with strategy.scope():
+        model = tfgans.create(row, spec, steps=STEPS, **options(row))
+
+    def load(share):
+        batches = {"batch_size": BATCH, "batches_per_step": model.batches_per_step}
+        return data.load(DATA, **batches, share=share)[0]
+
+    dataset = distribution.distributed(strategy, load)
+    done = model.fit(dataset, steps_per_epoch=STEPS, verbose=0)
+    weights = {name: variable.numpy() for name, variable in model.state().items()}
+    return weights | {f"logs/{name}": np.array(values) for name, values in done.history.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--strategy", default="auto")
+    parser.add_argument("--replicas", type=int, default=1)
+    given = parser.parse_args()
+    placement = distribution.place(given.strategy, given.replicas)
+    strategy = placement.open()
+    with distribution.together(placement, strategy):
+        for row in rows():
+            result = trained(row, strategy)
+            if placement.is_chief:
+                given.folder.mkdir(exist_ok=True)
+                np.savez(given.folder / f"{row.name}.npz", **result)
+
+
+if __name__ == "__main__":
+    main()
