@@ -32,7 +32,7 @@ PARTS = (
     "bad_files.txt",
 )
 
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "auto")
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
 
 # Neither the weights nor their order of training depend on these (on `replicas` where layers draw).

@@ -95,7 +95,8 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
             steps: length of the run in generator steps, by default the row's;
             batch_size: pictures in each batch, by default the row's;
             seed: number that decides all randomness, default 0;
-            precision: float32 (default), mixed_bfloat16 or mixed_float16;
+            precision: float32 (default), mixed_bfloat16, mixed_float16, or auto: the one that
+                `distribution.precision` finds for the hardware;
             checkpoint_every: generator steps between checkpoints, default 500;
             export_dir: folder of the SavedModel, by default `saved_models/NAME`;
             init_from: run folder (or .keras file) whose networks to start from;
@@ -189,6 +190,8 @@ def _checked_option(key, value) -> Any:
         return os.path.normpath(value)  # my_gan.py is ./my_gan.py
     if key in _ONE_OF and value not in _ONE_OF[key]:
         raise UsageError(f"{key}={value!r} must be one of {', '.join(_ONE_OF[key])}")
+    if key == "precision" and value == "auto":
+        return distribution.precision()
     kind: type = {"jit": bool, "options": Mapping}.get(key, str)
     if not isinstance(value, kind):
         raise UsageError(f"{key}={value!r} must be of type {kind.__name__}")

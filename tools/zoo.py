@@ -4,10 +4,11 @@
 
 For each row: the generator in saved_models/zoo/NAME, the figures in docs/results/NAME.json with a
 picture beside them, and the table docs/ZOO.md. A row whose options and code are those of its
-result is not trained again, and one that is judged by today's metrics is not judged again; the
-hashes of the code do not see comments and docstrings. With --judge nothing is trained: what was
-made by older code is judged as it is. Generators of other seeds than 0 stay on this machine, in
-saved_models/seeds/NAME/SEED; only their figures are committed.
+result is not trained again, and one that is judged by today's metrics is not judged again. The
+hashes of the code do not see comments and docstrings; where they differ, a run of three steps tells
+whether the weights do (`fingerprint`), and if not the result stands. With --judge nothing is
+trained: what was made by older code is judged as it is. Generators of other seeds than 0 stay on
+this machine, in saved_models/seeds/NAME/SEED; only their figures are committed.
 """
 
 import argparse
@@ -38,7 +39,7 @@ REAL = "real"  # training pictures judged as if they were generated
 CODE = ("adversarial", "base", "factory", "losses", "penalties", "randomness", "reconstruction")
 CODE += tuple(f"data/{name}" for name in ("digits", "order", "pipeline", "rows", "source"))
 CODE += tuple(f"layers/{name}" for name in ("spectral_normalization", "weight_clip"))
-CODE += ("networks/sizes", "sampling")
+CODE += ("networks/sizes", "replicas", "sampling")
 _READERS = ("load", "_load_run")  # of factory.py: they read what was trained
 
 
@@ -67,11 +68,13 @@ def make(row, seed, only_judge=False):
     result = read(row.name)
     part = result if seed == SEED else result.get("other_seeds", {}).get(str(seed), {})
     stale = any(part.get(key) != value for key, value in made_by.items())
+    if stale and not only_judge and stands(part, row, seed):
+        print(f"{row.name}, seed {seed}: other code, the same weights", file=sys.stderr)
+        part, stale = {**part, **made_by}, False
     kept = place(row.name, seed)
     if judged(part) and (only_judge or not stale):
-        print(f"{row.name}, seed {seed}: unchanged, skipped", file=sys.stderr)
-        return
-    if kept.exists() and "failure" not in part and (only_judge or not stale):
+        print(f"{row.name}, seed {seed}: not trained, not judged", file=sys.stderr)
+    elif kept.exists() and "failure" not in part and (only_judge or not stale):
         part = {**part, **judge(kept)}
     elif only_judge:
         print(f"{row.name}, seed {seed}: no generator here to judge", file=sys.stderr)
@@ -84,6 +87,24 @@ def make(row, seed, only_judge=False):
     else:
         others = dict(sorted({**others, str(seed): part}.items()))
     write(row.name, {**result, **({"other_seeds": others} if others else {})})
+
+
+def stands(part, row, seed):
+    """Whether only the code of a result is another, and does to the weights what it did."""
+    options = {"options": row.resolve({}), "steps": row.steps}
+    if any(part.get(key) != value for key, value in options.items()) or "fingerprint" not in part:
+        return False
+    return part["fingerprint"] == fingerprint(row.name, seed)
+
+
+def fingerprint(name, seed):
+    """Returns the hash of the weights after three steps of 16 pictures."""
+    with tempfile.TemporaryDirectory() as scratch:
+        words = [f"--variant={name}", f"--seed={seed}", "--steps=3", "--batch_size=16", "--json"]
+        where = [f"--run_dir={scratch}/run", f"--export_dir={scratch}/export"]
+        command = [sys.executable, "train.py", *words, *where]
+        done = subprocess.run(command, cwd=REPO, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])["weights_sha256"]
 
 
 def place(name, seed):
@@ -108,7 +129,8 @@ def train(row, seed):
         card = json.loads((exported / "card.json").read_text(encoding="utf-8"))
         facts = {key: value for key, value in card.items() if key != "signatures"}
         kept = keep(row.name, seed, exported)
-    return {**told, "log": log, **facts, **judged, **kept}
+    made = {"fingerprint": fingerprint(row.name, seed)}
+    return {**told, "log": log, **facts, **judged, **kept, **made}
 
 
 def judged(result):

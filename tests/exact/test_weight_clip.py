@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 import tfgans
-from tfgans import registry
+from tfgans import UsageError, registry
 from tfgans.layers import WeightClip
+from tfgans.models import wgan
 
 ROWS = [entry.name for entry in registry.list_variants() if entry.module == "wgan"]
 DATA = tfgans.DataSpec((16, 16, 1))
@@ -81,6 +82,12 @@ def test_exactly_n_critic_steps():
         model.train_step(batch_for(model))
         assert int(model.d_optimizer.iterations) == 5 * step
         assert int(model.g_optimizer.iterations) == step
+
+
+def test_warm_up_is_refused_on_several_replicas(monkeypatch):
+    monkeypatch.setattr(wgan.replicas, "several", lambda: True)
+    with pytest.raises(UsageError, match="warm_up_critic_steps=7: works on one replica only"):
+        tiny("wgan_mlp", warm_up_critic_steps=7)
 
 
 def test_warm_up_takes_more_critic_steps_at_first_and_every_500th():

@@ -72,7 +72,7 @@ OPTIONS = {
         "--precision": {
             "metavar": "POLICY",
             "type": one_of(*runs.PRECISIONS),
-            "help": f"{', '.join(runs.PRECISIONS)}; default float32",
+            "help": f"{', '.join(runs.PRECISIONS)} (by the hardware); default float32",
         },
         "--jit": {
             "action": "store_true",

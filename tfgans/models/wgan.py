@@ -9,15 +9,16 @@
 
 Text 002's critic ends in a sigmoid; ours is linear, as the paper's. Clipping is a constraint on
 the critic's layers, which the optimiser applies after each of its steps. `wgan` samples an averaged
-generator (`ema_decay`), which the paper does not have; its digits are still ragged after 3,500
-steps, as weight clipping learns slowly.
+generator (`ema_decay`), which the paper does not have. Weight clipping learns slowly: after 8,000
+steps most of its digits can be read, at a FID of 10.7 where `wgan_gp` has 3.2.
 """
 
 import keras
 import tensorflow as tf
 
-from tfgans import losses
+from tfgans import losses, replicas
 from tfgans.adversarial import AdversarialModel
+from tfgans.errors import UsageError
 from tfgans.networks import dcgan, mlp
 from tfgans.variant import Variant
 
@@ -39,6 +40,8 @@ class WGAN(AdversarialModel):
 
     def __init__(self, generator, discriminator, *, warm_up_critic_steps=0, **kwargs):
         super().__init__(generator, discriminator, **kwargs)
+        if warm_up_critic_steps and replicas.several():  # its loop cannot wait for the others
+            raise UsageError(f"{warm_up_critic_steps=}: works on one replica only")
         self.warm_up_critic_steps = warm_up_critic_steps
 
     def train_step(self, batch):
