@@ -32,22 +32,6 @@ def made(contender, workload, folder, tiny):
     return cls(game.tiny() if tiny else game, folder, **arguments)
 
 
-def timed(contender, count):
-    """Returns the seconds of each of `count` steps."""
-    seconds = []
-    for _ in range(count):
-        start = time.perf_counter()
-        float(contender.step()["g_loss"])  # a loss that is known is a step that has ended
-        seconds.append(time.perf_counter() - start)
-    return {"seconds": seconds}
-
-
-def answered(contender, do, **arguments):
-    if do == "timed" and not hasattr(contender, "timed"):
-        return timed(contender, **arguments)
-    return getattr(contender, do)(**arguments)
-
-
 def main():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
@@ -56,10 +40,10 @@ def main():
         rested = time.process_time()
         for line in sys.stdin:
             waiting = time.process_time() - rested
-            answer = answered(contender, **json.loads(line))
-            print(
-                json.dumps({"answer": answer, "waiting_cpu_s": waiting}), file=answers, flush=True
-            )
+            request = json.loads(line)
+            answer = getattr(contender, request.pop("do"))(**request)
+            told = {"answer": answer, "waiting_cpu_s": waiting}
+            print(json.dumps(told), file=answers, flush=True)
             rested = time.process_time()
     except Exception as error:
         traceback.print_exc()

@@ -18,6 +18,8 @@ class KerasSteps:
         folder: Where the noise is.
     """
 
+    timed = workloads.timed
+
     def __init__(self, model, elements, workload, folder):
         self.model, self.workload, self.folder = model, workload, folder
         self.elements = itertools.cycle(elements)

@@ -66,6 +66,8 @@ class PyTorch:
         bfloat16: Whether `torch.autocast` computes them in bfloat16.
     """
 
+    timed = workloads.timed
+
     def __init__(self, workload, folder, compiled=False, bfloat16=False):
         torch.manual_seed(0)
         self.workload, self.folder = workload, folder
