@@ -5,6 +5,7 @@ import pathlib
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import tfgans
@@ -34,11 +35,13 @@ class Ours(keras_steps.KerasSteps):
         super().__init__(model, [{"image": tf.constant(one)} for one in flat], workload, folder)
 
     def settle(self):
-        """Starts from normalised kernels, as Keras' own layer does."""
+        """Normalises the kernels, as Keras' own layer does, and ends the power iterations."""
         for layer in self.normalized:
-            for _ in range(workloads.SETTLING):
-                layer.advance()
-            layer.layer.kernel.assign(layer.layer.kernel / layer.sigma())
+            kernel = layer.layer.kernel.numpy()
+            left, sigmas, right = np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]), False)
+            layer.layer.kernel.assign(kernel / sigmas[0])
+            layer.v.assign(left[:, :1].T)
+            layer.u.assign(right[:1])
 
     def export(self):
         """Stores the weights that the others start from."""

@@ -176,8 +176,12 @@ def start_from(network, arrays):
     with torch.no_grad():
         for parameter, array in zip(parameters, arrays, strict=True):
             parameter.copy_(torch.from_numpy(array).permute(orders[array.ndim]))
-        for _ in range(workloads.SETTLING):  # each look at a normalised weight is an iteration
-            [layer.weight for layer in network.modules() if hasattr(layer, "parametrizations")]
+        for layer in network.modules():  # the power iterations start at their end
+            if hasattr(layer, "parametrizations"):
+                normalized = layer.parametrizations.weight
+                left, _, right = torch.linalg.svd(normalized.original.flatten(1), False)
+                normalized[0]._u.copy_(left[:, 0])
+                normalized[0]._v.copy_(right[0])
 
 
 class Apply(nn.Module):

@@ -8,7 +8,6 @@ import time
 import numpy as np
 
 ELEMENTS = 10  # steps' worth of pictures that are held in memory, and steps of the check
-SETTLING = 100  # power iterations before the start, after which all contenders agree on sigma
 
 
 @dataclasses.dataclass(frozen=True)
