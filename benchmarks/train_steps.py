@@ -40,10 +40,10 @@ FLOPS = 0.05  # most that a step may have more or less
 NOTES = {
     "ours": "the compiled train_step of the row of the zoo, without schedule and average",
     "ours_fit": "its fit on the pipeline of tfgans.data, from one step's end to the next one's",
-    "ours_bfloat16": "as ours, under the policy mixed_bfloat16",
     "plain_keras": "the compiled train_step that the guides of Keras would have; stock layers",
     "pytorch": "eager, channels last, fused Adam",
     "pytorch_compile": "both losses and their gradients compiled, the gradient penalty included",
+    "ours_bfloat16": "as ours, under the policy mixed_bfloat16",
     "pytorch_bfloat16": "eager, under torch.autocast",
     "flops": "two for each multiplication with addition in matrix products and convolutions of one "
     "step, forward and backward. TensorFlow: in the traced graph, without what it prunes and "
@@ -198,14 +198,14 @@ def timed(workload, start):
         answers, errors = {one: [] for one in processes}, {}
         for count in [WARM_UP, *[turn] * -(-workload.steps // turn)]:
             for one, process in processes.items():
-                if one in errors:
-                    continue
                 try:
-                    answers[one].append(process.ask("timed", count=count))
+                    if one not in errors:
+                        answers[one].append(process.ask("timed", count=count))
                 except ContenderError as error:
                     errors[one] = {"error": str(error)}
-        rows = {one: row(answers[one][1:], process) for one, process in processes.items()}
-    rows |= errors
+    rows = {
+        one: errors.get(one) or row(answers[one][1:], process) for one, process in processes.items()
+    }
     best = {one: rows[one]["median_s"] for one in PEERS if one not in errors}
     for line in rows.values():
         if best and "error" not in line:
@@ -218,8 +218,6 @@ def timed(workload, start):
 def row(answers, process):
     """Returns the figures of one contender's timed turns, in seconds."""
     seconds = [second for answer in answers for second in answer["seconds"]]
-    if not seconds:
-        return {}
     figures = {"median_s": statistics.median(seconds), "minimum_s": min(seconds)}
     figures |= {"mean_s": statistics.fmean(seconds), "steps": len(seconds)}
     for key in ("first_step_s", "end_s"):  # of `fit`

@@ -17,10 +17,10 @@ from peers import workloads
 CONTENDERS = {  # name -> (module, class, its arguments)
     "ours": ("ours", "Ours", {}),
     "ours_fit": ("ours", "OursFit", {}),
-    "ours_bfloat16": ("ours", "Ours", {"precision": "mixed_bfloat16"}),
     "plain_keras": ("plain_keras", "PlainKeras", {}),
     "pytorch": ("pytorch", "PyTorch", {}),
     "pytorch_compile": ("pytorch", "PyTorch", {"compiled": True}),
+    "ours_bfloat16": ("ours", "Ours", {"precision": "mixed_bfloat16"}),
     "pytorch_bfloat16": ("pytorch", "PyTorch", {"bfloat16": True}),
 }
 
