@@ -4,6 +4,10 @@
 #   make lint              ruff, mypy, import-linter
 #   make zoo [NAME=...] [SEEDS="0 1 2"]
 #                          train and judge rows by default options, write docs/results/, docs/ZOO.md
+#   make bench             time training steps and metrics beside PyTorch, write docs/results/ and
+#                          docs/performance.md; needs PyTorch (200 MB and more), which it installs,
+#                          a C++ compiler for torch.compile, 8 GB of memory, half an hour, and
+#                          nothing else at work on the machine
 
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -13,8 +17,9 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 VENV := .venv/.made
 BASE := .venv/.installed
 ALL := .venv/.installed-test-dev
+BENCH := .venv/.installed-bench
 
-.PHONY: train test lint zoo
+.PHONY: train test lint zoo bench
 
 train: $(BASE)
 	$(PY) train.py --variant=wgan_gp
@@ -31,6 +36,10 @@ lint: $(ALL)
 zoo: $(BASE)
 	$(PY) tools/zoo.py $(NAME) $(if $(SEEDS),--seeds $(SEEDS))
 
+bench: $(BENCH)
+	$(PY) benchmarks/train_steps.py
+	$(PY) benchmarks/metrics_speed.py
+
 $(VENV):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
@@ -44,4 +53,9 @@ $(BASE): pyproject.toml | $(VENV)
 $(ALL): pyproject.toml | $(VENV)
 	@echo 'Installing into .venv: a few minutes the first time'
 	$(PIP) install -e '.[test,dev]'
+	touch $@ $(BASE)
+
+$(BENCH): pyproject.toml | $(VENV)
+	@echo 'Installing into .venv: a few minutes the first time'
+	$(PIP) install -e '.[bench]'
 	touch $@ $(BASE)

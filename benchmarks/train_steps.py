@@ -1,0 +1,264 @@
+"""How long does one training step take, beside plain Keras and PyTorch on the same work?
+
+    python benchmarks/train_steps.py [--torch_python=PATH] [--workloads mlp_gan ...] [--check]
+
+First the check: from the same weights, on the same pictures and noise, every contender must do as
+much work and come to the same losses. Then the times: one process for each contender, a few steps
+of one after a few of the other, so that all see the same machine; the others wait for a line on
+standard input, and what they use of the processor meanwhile is told (`waiting_cpu_s`). Writes
+docs/results/train_steps.json, workload by workload, and the table of docs/performance.md.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from peers import child, workloads
+
+from tfgans import runs
+
+HERE = pathlib.Path(__file__).resolve().parent
+OUT = HERE.parent / "docs" / "results" / "train_steps.json"
+DOCUMENT = HERE.parent / "docs" / "performance.md"
+MARKS = ("<!-- benchmarks/train_steps.py -->", "<!-- end -->")
+PEERS = ("plain_keras", "pytorch", "pytorch_compile")  # ours is to beat the fastest, in float32
+THREAD_LIMITS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+WARM_UP, TURNS, STEPS_IN_A_TURN = 3, 8, 5
+
+# Differences of a loss from ours, in parts of the largest that it has: in the first step, and in
+# all, in which rounding has grown.
+FIRST, FIRST_LOOSE, ALL = 1e-3, 2e-2, 5e-2
+FLOPS = 0.05  # most that a step may have more or less
+
+NOTES = {
+    "ours": "the compiled train_step of the row of the zoo, without schedule and average",
+    "ours_fit": "its fit on the pipeline of tfgans.data, from one step's end to the next one's",
+    "plain_keras": "the compiled train_step that the guides of Keras would have; stock layers",
+    "pytorch": "eager, channels last, fused Adam",
+    "pytorch_compile": "both losses and their gradients compiled, the gradient penalty included",
+    "ours_bfloat16": "as ours, under the policy mixed_bfloat16",
+    "pytorch_bfloat16": "eager, under torch.autocast",
+    "flops": "two for each multiplication with addition in matrix products and convolutions of one "
+    "step, forward and backward. TensorFlow: in the traced graph, without what it prunes and "
+    "without branches (where Keras' SpectralNormalization iterates). PyTorch: in an eager step, "
+    "by the formulas of torch.utils.flop_counter. Ours has more on sngan_resnet: it divides the "
+    "input of a layer by sigma, whose gradient takes that of the pictures.",
+    "losses": "plain_keras on sngan_resnet is compared as loosely as bfloat16: the stock layer "
+    "overwrites the kernel in every pass and takes no gradient through sigma.",
+}
+
+
+class ContenderError(Exception):
+    """A contender could not do what it was asked."""
+
+
+class Child:
+    """A process with one contender."""
+
+    def __init__(self, contender, workload, folder, options):
+        job = {"contender": contender, "workload": workload, "folder": folder}
+        python = options.torch_python if contender.startswith("pytorch") else sys.executable
+        self.process = subprocess.Popen(
+            [python, "-m", "peers.child", json.dumps({**job, "tiny": options.tiny})],
+            cwd=HERE,
+            env={"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, "KERAS_BACKEND": "tensorflow"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.waiting_cpu_s = 0.0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def ask(self, do, **arguments):
+        """Returns what the contender's method `do` returns.
+
+        Raises:
+            ContenderError: If it failed, or has before.
+        """
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+            self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline() or '{"error": "the process has ended"}')
+        if "error" in answer:
+            raise ContenderError(answer["error"])
+        self.waiting_cpu_s += answer["waiting_cpu_s"]
+        return answer["answer"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = list(workloads.WORKLOADS)
+    parser.add_argument("--workloads", nargs="+", choices=names, default=names, help="default all")
+    parser.add_argument("--torch_python", default=sys.executable, help="Python with PyTorch in it")
+    parser.add_argument("--check", action="store_true", help="time nothing; default off")
+    parser.add_argument("--tiny", action="store_true", help="test-sized networks; default off")
+    parser.add_argument("--out", type=pathlib.Path, default=OUT, help="default docs/results")
+    options = parser.parse_args()
+    result = json.loads(options.out.read_text("utf-8")) if options.out.exists() else {}
+    found = result.get("workloads", {})
+    for name in options.workloads:
+        found[name] = {**found.get(name, {}), **played(name, options)}
+        told = {"command": "python benchmarks/train_steps.py", "notes": NOTES}
+        result = {**told, "workloads": {key: found[key] for key in names if key in found}}
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if options.out == OUT and not options.tiny:
+        DOCUMENT.write_text(with_table(DOCUMENT.read_text("utf-8"), result), encoding="utf-8")
+    unequal = [name for name in options.workloads if not found[name]["equal"]]
+    sys.exit(f"not all contenders did the same: {', '.join(unequal)}" if unequal else 0)
+
+
+def played(name, options):
+    """Returns all that is known of one workload: the check, the times, and where it was."""
+    workload = workloads.WORKLOADS[name]
+    workload = workload.tiny() if options.tiny else workload
+    with tempfile.TemporaryDirectory() as folder:
+        workloads.prepare(workload, folder)
+
+        def start(contender):
+            return Child(contender, name, folder, options)
+
+        check, environment = checked(name, start)
+        equal = all(row.get("equal", False) for row in check.values())
+        found = {"batch": workload.batch, "n_critic": workload.n_critic}
+        found |= {"tiny": options.tiny, "equal": equal, "check": check}
+        if options.check:
+            return found
+        times = {"git_revision": runs.git_revision(), "machine": machine(), **environment}
+        return {**found, **times, "contenders": timed(workload, start)}
+
+
+def checked(name, start):
+    """Has each contender play the same steps; returns what came of it and their environments."""
+    facts, environment = {}, {}
+    for contender in child.CONTENDERS:
+        if contender == "ours_fit":  # the model of `ours`
+            continue
+        print(f"{name}: checking {contender}", file=sys.stderr)
+        with start(contender) as process:
+            try:
+                if contender == "ours":
+                    process.ask("export")
+                if contender in ("ours", "pytorch"):
+                    environment[contender] = process.ask("environment")
+                facts[contender] = facts_of(process.ask)
+            except ContenderError as error:
+                facts[contender] = {"error": str(error)}
+    if "error" in facts["ours"]:
+        sys.exit(f"{name}: ours failed: {facts['ours']['error']}")
+    compare = {one: compared(name, one, row, facts["ours"]) for one, row in facts.items()}
+    return compare, {"environment": environment}
+
+
+def facts_of(ask):
+    """Returns the losses of the check and the work that a step is."""
+    losses = ask("check")
+    curves = {key: [float(f"{step[key]:.6g}") for step in losses] for key in losses[0]}
+    return {"losses": curves, **{key: ask(key) for key in ("updates", "parameters", "flops")}}
+
+
+def compared(name, contender, facts, ours):
+    """Returns the facts, how far the losses are from ours, and whether all is equal."""
+    if "error" in facts:
+        return facts
+    loose = contender.endswith("bfloat16") or (name, contender) == ("sngan_resnet", "plain_keras")
+    limits = {"first": FIRST_LOOSE if loose else FIRST, "all": ALL}
+    steps = []
+    for key, curve in ours["losses"].items():
+        pairs = zip(facts["losses"][key], curve, strict=True)
+        steps.append([abs(theirs - own) / max(map(abs, curve)) for theirs, own in pairs])
+    away = {"first": max(curve[0] for curve in steps), "all": max(map(max, steps))}
+    ratio = facts["flops"] / ours["flops"]
+    equal = all(facts[key] == ours[key] for key in ("updates", "parameters"))
+    equal = equal and abs(ratio - 1) <= FLOPS and all(away[key] <= limits[key] for key in limits)
+    differs = {"losses_differ": away, "at_most": limits, "flops_to_ours": ratio}
+    return {"equal": equal, **differs, **facts}
+
+
+def timed(workload, start):
+    """Times all contenders in turns; returns a row for each."""
+    turn = max(STEPS_IN_A_TURN, workload.steps // TURNS)
+    with contextlib.ExitStack() as stack:
+        processes = {one: stack.enter_context(start(one)) for one in child.CONTENDERS}
+        answers, errors = {one: [] for one in processes}, {}
+        for count in [WARM_UP, *[turn] * -(-workload.steps // turn)]:
+            for one, process in processes.items():
+                try:
+                    if one not in errors:
+                        answers[one].append(process.ask("timed", count=count))
+                except ContenderError as error:
+                    errors[one] = {"error": str(error)}
+    rows = {
+        one: errors.get(one) or row(answers[one][1:], process) for one, process in processes.items()
+    }
+    best = {one: rows[one]["median_s"] for one in PEERS if one not in errors}
+    for line in rows.values():
+        if best and "error" not in line:
+            line["to_fastest_peer"] = line["median_s"] / min(best.values())
+    if not errors.keys() & {"ours", "ours_fit"}:
+        rows["ours_fit"]["over_ours"] = rows["ours_fit"]["mean_s"] / rows["ours"]["mean_s"] - 1
+    return rows
+
+
+def row(answers, process):
+    """Returns the figures of one contender's timed turns, in seconds."""
+    seconds = [second for answer in answers for second in answer["seconds"]]
+    figures = {"median_s": statistics.median(seconds), "minimum_s": min(seconds)}
+    figures |= {"mean_s": statistics.fmean(seconds), "steps": len(seconds)}
+    for key in ("first_step_s", "end_s"):  # of `fit`
+        if key in answers[0]:
+            figures[key] = statistics.median(answer[key] for answer in answers)
+    return {**figures, "waiting_cpu_s": process.waiting_cpu_s}
+
+
+def machine():
+    """Returns the processor's name, and whether it multiplies bfloat16 in hardware."""
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    facts = dict(line.replace("\t", "").split(": ", 1) for line in lines if ": " in line)
+    flags = facts.get("flags", "").split()
+    has = {flag: flag in flags for flag in ("amx_bf16", "avx512_bf16", "avx512f")}
+    limits = {key: os.environ[key] for key in THREAD_LIMITS if key in os.environ}
+    return {"cpu": facts.get("model name", platform.processor()), **has, "limits": limits}
+
+
+def with_table(text, result):
+    """Returns the document with the table of the result between the marks."""
+    before, rest = text.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    return f"{before}{MARKS[0]}\n{table(result)}\n{MARKS[1]}{after}"
+
+
+def table(result):
+    """Returns a line of Markdown for each workload and contender."""
+    lines = ["| workload | contender | median, ms | least, ms | steps | to fastest peer |"]
+    lines += ["|---|---|---:|---:|---:|---:|"]
+    for name, found in result["workloads"].items():
+        for contender, one in found.get("contenders", {}).items():
+            if "error" in one:
+                cells = [one["error"], "", "", ""]
+            else:
+                times = [f"{1000 * one[key]:.1f}" for key in ("median_s", "minimum_s")]
+                ratio = one.get("to_fastest_peer")
+                cells = [*times, str(one["steps"]), f"{ratio:.2f}" if ratio else ""]
+            lines.append(f"| {' | '.join([f'`{name}`', f'`{contender}`', *cells])} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
