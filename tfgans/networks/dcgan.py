@@ -3,7 +3,7 @@
 import keras
 
 from tfgans import replicas
-from tfgans.layers import SpectralNormalization, WeightClip
+from tfgans.layers import LeakyReLU, SpectralNormalization, WeightClip
 from tfgans.networks.sizes import latent_input, start_and_doublings
 from tfgans.variant import DataSpec
 
@@ -107,8 +107,7 @@ def _activate(maps, activation, batch_norm, clip=None):
             beta_constraint=clip,
             synchronized=replicas.several(),
         )(maps)
-    slope = {"relu": 0.0, "leaky_relu": 0.2}[activation]
-    return keras.layers.ReLU(negative_slope=slope)(maps)
+    return (LeakyReLU(0.2) if activation == "leaky_relu" else keras.layers.ReLU())(maps)
 
 
 def _convolve(maps, count, kernel, stride, padding, *, use_bias, spectral_norm, clip):

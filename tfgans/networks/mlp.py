@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from tfgans.layers import WeightClip
+from tfgans.layers import LeakyReLU, WeightClip
 from tfgans.networks.sizes import latent_input, layers_of
 from tfgans.variant import DataSpec
 
@@ -46,7 +46,7 @@ def discriminator(data: DataSpec, *, width=256, num_layers=2, dropout=0.0, weigh
     features = keras.layers.Flatten()(image)
     for _ in layers_of(num_layers):
         features = keras.layers.Dense(width, **constraints)(features)
-        features = keras.layers.LeakyReLU(0.2)(features)
+        features = LeakyReLU(0.2)(features)
         if dropout:
             features = keras.layers.Dropout(dropout)(features)
     logits = keras.layers.Dense(1, **constraints, name="logits")(features)

@@ -3,7 +3,7 @@
 import keras
 
 from tfgans import replicas
-from tfgans.layers import SpectralNormalization
+from tfgans.layers import LeakyReLU, SpectralNormalization
 from tfgans.networks.sizes import latent_input, layers_of, start_and_doublings
 from tfgans.variant import DataSpec
 
@@ -60,7 +60,7 @@ def discriminator(data: DataSpec, *, width=128, num_flat_blocks=2):
         maps = _block(maps, width, downsample=True)
     for _ in layers_of(num_flat_blocks):
         maps = _block(maps, width, downsample=False)
-    features = keras.layers.ReLU()(maps)
+    features = LeakyReLU(0.0)(maps)
     # A mean times the number of pixels: Keras has no layer for a global sum.
     pixels = features.shape[1] * features.shape[2]
     features = keras.layers.GlobalAveragePooling2D()(features)
@@ -101,7 +101,7 @@ def _up_block(maps, width):
 def _first_down_block(image, width):
     """3x3, ReLU, 3x3, halve: no ReLU on raw pixels; the shortcut halves before its 1x1."""
     residual = _normalised(width, 3, gain=2**0.5)(image)
-    residual = _normalised(width, 3, gain=2**0.5)(keras.layers.ReLU()(residual))
+    residual = _normalised(width, 3, gain=2**0.5)(LeakyReLU(0.0)(residual))
     residual = keras.layers.AveragePooling2D(2)(residual)
     shortcut = _normalised(width, 1)(keras.layers.AveragePooling2D(2)(image))
     return keras.layers.Add()([residual, shortcut])
@@ -109,8 +109,8 @@ def _first_down_block(image, width):
 
 def _block(maps, width, *, downsample):
     """ReLU, 3x3, ReLU, 3x3, and halved or not; a flat block's shortcut is the identity."""
-    residual = _normalised(width, 3, gain=2**0.5)(keras.layers.ReLU()(maps))
-    residual = _normalised(width, 3, gain=2**0.5)(keras.layers.ReLU()(residual))
+    residual = _normalised(width, 3, gain=2**0.5)(LeakyReLU(0.0)(maps))
+    residual = _normalised(width, 3, gain=2**0.5)(LeakyReLU(0.0)(residual))
     if not downsample:
         return keras.layers.Add()([residual, maps])
     shortcut = _normalised(width, 1)(maps)
