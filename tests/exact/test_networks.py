@@ -11,7 +11,7 @@ import tensorflow as tf
 from hypothesis import strategies
 
 from tfgans import DataSpec, UsageError
-from tfgans.layers import SpectralNormalization
+from tfgans.layers import LeakyReLU, SpectralNormalization
 from tfgans.networks import dcgan, mlp, resnet
 from tfgans.networks.sizes import start_and_doublings
 
@@ -84,8 +84,8 @@ def test_dcgan_discriminator_layer_by_layer(faces):
     _, discriminator = faces
     assert [type(layer).__name__ for layer in discriminator.layers] == [
         "InputLayer",
-        *["Conv2D", "ReLU"],
-        *["Conv2D", "BatchNormalization", "ReLU"] * 3,
+        *["Conv2D", "LeakyReLU"],
+        *["Conv2D", "BatchNormalization", "LeakyReLU"] * 3,
         "Conv2D",
         "Flatten",
     ]
@@ -100,7 +100,7 @@ def test_dcgan_discriminator_layer_by_layer(faces):
     assert {layer.kernel_size for layer in convolutions} == {(4, 4)}
     assert [layer.strides for layer in convolutions] == [(2, 2)] * 4 + [(1, 1)]
     assert not any(layer.use_bias for layer in convolutions)
-    slopes = {layer.negative_slope for layer in layers_of(discriminator, keras.layers.ReLU)}
+    slopes = {layer.negative_slope for layer in layers_of(discriminator, LeakyReLU)}
     assert slopes == {0.2}
     assert discriminator.output.shape == (None, 1)
 
@@ -218,7 +218,7 @@ def test_perceptrons_of_text_002():
     hidden = [layer.activation for layer in layers_of(generator, keras.layers.Dense)]
     assert hidden == [relu, relu, linear]
     assert generator.layers[-1].activation is keras.activations.tanh
-    leaky = layers_of(discriminator, keras.layers.LeakyReLU)
+    leaky = layers_of(discriminator, LeakyReLU)
     assert [layer.negative_slope for layer in leaky] == [pytest.approx(0.2)] * 2
     assert {layer.activation for layer in layers_of(discriminator, keras.layers.Dense)} == {linear}
     assert generator({"latent": tf.zeros((2, 64))}).shape == (2, 28, 28, 1)
@@ -288,7 +288,7 @@ def test_resnet_non_square():
 
 def test_resnet_sums_over_the_map():
     discriminator = resnet.discriminator(DataSpec((32, 16, 1)), width=2, num_flat_blocks=0)
-    maps = layers_of(discriminator, keras.layers.ReLU)[-1].output
+    maps = layers_of(discriminator, LeakyReLU)[-1].output
     features = layers_of(discriminator, SpectralNormalization)[-1].input
     probe = keras.Model(discriminator.input, [maps, features])
     image = tf.constant(np.random.default_rng(0).normal(size=(2, 32, 16, 1)), tf.float32)
