@@ -77,13 +77,13 @@ class AdversarialModel(GenerativeModel):
             The loss; with penalties a list of the loss and each penalty.
         """
 
-        def objective(batch):
-            real = batch["image"]
-            fake = tf.stop_gradient(self.fake_images(batch, "discriminator_latent"))
-            real_logits, fake_logits = self._logits_of_both(real, fake, batch)
+        def objective(piece):
+            real = piece["image"]
+            fake = tf.stop_gradient(self.fake_images(piece, "discriminator_latent"))
+            real_logits, fake_logits = self._logits_of_both(real, fake, piece)
             self.notes.watched["d_real"] = tf.reduce_mean(real_logits)
             self.notes.watched["d_fake"] = tf.reduce_mean(fake_logits)
-            terms = [penalty(self.critic(batch), real, fake) for penalty in penalties]
+            terms = [penalty(self.critic(piece), real, fake) for penalty in penalties]
             return [loss(real_logits, fake_logits), *terms]
 
         terms = self.minimize("d_optimizer", objective, batch)
@@ -100,9 +100,9 @@ class AdversarialModel(GenerativeModel):
             The loss.
         """
 
-        def objective(batch):
-            fake = self.fake_images(batch, "generator_latent")
-            return [loss(self.critic(batch)(fake))]
+        def objective(piece):
+            fake = self.fake_images(piece, "generator_latent")
+            return [loss(self.critic(piece)(fake))]
 
         return self.minimize("g_optimizer", objective, batch)[0]
 

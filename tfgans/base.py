@@ -52,7 +52,7 @@ class GenerativeModel(Sampling, keras.Model):
         self.step = self.add_weight(
             shape=(), initializer="zeros", dtype="int64", trainable=False, name="step"
         )
-        self.means = {name: keras.metrics.Mean(name) for name in self.all_logs}
+        self.means = {name: replicas.Mean(name) for name in self.all_logs}
         self.notes = replicas.Notes()
         self.built = True
 
@@ -80,7 +80,7 @@ class GenerativeModel(Sampling, keras.Model):
 
         Args:
             jit_compile: Whether XLA compiles the step; slower on a CPU.
-            accumulate: Parts that each batch is worked through in, to need less memory.
+            accumulate: Pieces that each batch is worked through in, to need less memory.
             run_eagerly: Whether the step runs as plain Python.
             **optimizers: The optimisers by name, such as `g_optimizer`.
 
@@ -91,6 +91,9 @@ class GenerativeModel(Sampling, keras.Model):
             raise ValueError(f"compile takes {sorted(self.optimizes)}, got {sorted(optimizers)}")
         super().compile(optimizer=None, jit_compile=jit_compile, run_eagerly=run_eagerly)
         self.accumulate = accumulate
+        for layer in self._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = replicas.several()
         for name, optimizer in optimizers.items():
             # Keras would scale the losses of `model.optimizer` only.
             if self._is_float16() and not isinstance(optimizer, _LossScale):
@@ -106,7 +109,8 @@ class GenerativeModel(Sampling, keras.Model):
         """Keras' own, and for several replicas one of ours."""
         if self.distribute_strategy.num_replicas_in_sync == 1:
             return super().make_train_function(force)
-        self.train_function = replicas.train_function(self)
+        if force or not getattr(self, "train_function", None):
+            self.train_function = replicas.train_function(self)
         return self.train_function
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
@@ -123,7 +127,7 @@ class GenerativeModel(Sampling, keras.Model):
         Args:
             name: Key of `optimizes`; its players move and no others.
             objective: From a batch to a list of scalar loss terms, means over its rows.
-            batch: dict of tensors; worked through in `accumulate` parts, one after the other.
+            batch: dict of tensors; worked through in `accumulate` pieces, one after the other.
 
         Returns:
             The list of terms.
@@ -131,15 +135,15 @@ class GenerativeModel(Sampling, keras.Model):
         optimizer, variables = getattr(self, name), self._variables_of(name)
         self._prepare_layers(name)
 
-        def work(part):
+        def work(piece):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch([variable.value for variable in variables])
-                terms = objective(part)
+                terms = objective(piece)
                 loss = optimizer.scale_loss(tf.add_n(terms))
             gradients = tape.gradient(loss, [variable.value for variable in variables])
             return terms, gradients, dict(self.notes.watched)
 
-        terms, gradients, watched = replicas.in_parts(work, batch, self.accumulate, self.notes)
+        terms, gradients, watched = replicas.in_pieces(work, batch, self.accumulate, self.notes)
         self.notes.watched.update(watched)
         gradients = replicas.mean(gradients)
         self._watch_norms(name, gradients)

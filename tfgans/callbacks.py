@@ -60,7 +60,6 @@ def run_callbacks(
     seconds: float = 0.0,
     options: Mapping[str, Any] | None = None,
     stream: TextIO | None = None,
-    quiet: bool = False,
 ) -> list[keras.callbacks.Callback]:
     """Returns all callbacks of a run folder, in the order in which they must be called.
 
@@ -76,14 +75,13 @@ def run_callbacks(
         seconds: Time that the run took up to `start_step`.
         options: What TensorBoard shows as the run's options.
         stream: Where progress goes; by default stderr.
-        quiet: Whether to show no progress.
     """
     run_dir, checkpoints = Path(run_dir), Checkpoints(manager)
     events = Events(run_dir / "tensorboard", start_step)
     log = run_dir / "metrics.jsonl"
     return [
         NonFinite(checkpoints),  # first: nothing is saved of a broken step
-        *([] if quiet else [Progress(steps, images_per_step, stream=stream)]),
+        Progress(steps, images_per_step, stream=stream),
         MetricsLog(log, log_every, events, checkpoints, seconds=seconds, options=options),
         SampleGrid(run_dir / "samples", sample_every, events, checkpoints),
         Checkpointer(checkpoints, checkpoint_every),
@@ -413,6 +411,33 @@ class Interrupt(StepCallback):
         self.close()
         last_good = self.checkpoints.last_good
         raise KeyboardInterrupt(f"{self.received.name} at step {self.step}; {last_good}")
+
+
+class Patient(Interrupt):
+    """On a worker that is not the chief: notes a signal and goes on until the chief leaves.
+
+    Else the chief, which has the same signal, would wait for it in the next step, and save nothing.
+    """
+
+    def _stop(self):
+        pass
+
+
+class Following(StepCallback):
+    """On a worker that is not the chief: stops where the chief's evaluation ends the run.
+
+    Args:
+        every: Steps between two evaluations; 0: there are none.
+        agree: From False to whether the run ends; waits for the chief.
+    """
+
+    def __init__(self, every: int, agree: Callable[[bool], bool]):
+        super().__init__()
+        self.every, self.agree = every, agree
+
+    def after_step(self, logs):
+        if self.every and self.step % self.every == 0 and self.agree(False):
+            self.model.stop_training = True
 
 
 def options_table(options: Mapping[str, Any]) -> str:

@@ -3,9 +3,9 @@
 Three ways to say it are read, in this order:
 
 - `TF_CONFIG`, TensorFlow's own, which Kubeflow's TFJob sets too;
-- Slurm's variables, in a step that `srun` started with more than one task;
 - `TFGANS_WORKERS=host:port,host:port,...`, the same for all, with the place in this list in
-  `JOB_COMPLETION_INDEX`, as an indexed Job of Kubernetes sets it.
+  `JOB_COMPLETION_INDEX`, as an indexed Job of Kubernetes sets it;
+- Slurm's variables, in a step that `srun` started with more than one task.
 """
 
 import dataclasses
@@ -17,7 +17,8 @@ from collections.abc import Mapping
 
 from tfgans.errors import UsageError
 
-_PORT, _NUM_PORTS = 20000, 20000  # of Slurm jobs: two on one node differ by their job's number
+_PORT, _STEPS, _TASKS = 20000, 190, 64  # Slurm's steps on one node have 64 ports each
+_ADDRESS = re.compile(r"[^\s:,]+:\d+|\[[^\s,]+\]:\d+")
 _COUNT = re.compile(r"(\d+)(?:\(x(\d+)\))?")
 
 
@@ -40,14 +41,22 @@ def find(environ: Mapping[str, str] = os.environ) -> Cluster | None:
     Raises:
         UsageError: If what it says is incomplete or makes no sense.
     """
-    for read in (_tf_config, _slurm, _kubernetes):
+    for read in (_tf_config, _kubernetes, _slurm):
         found = read(environ)
         if found is not None:
-            addresses, index = found
-            if not 0 <= index < len(addresses):
-                raise UsageError(f"worker {index}: there are {len(addresses)}, counted from 0")
-            return Cluster(tuple(addresses), index)
+            return _checked(*found)
     return None
+
+
+def _checked(addresses, index):
+    for address in addresses:
+        if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+            raise UsageError(f"worker address {address!r} must be host:port")
+    if len(set(addresses)) < len(addresses):
+        raise UsageError(f"workers {', '.join(addresses)}: two have one address")
+    if not 0 <= index < len(addresses):
+        raise UsageError(f"worker {index}: there are {len(addresses)}, counted from 0")
+    return Cluster(tuple(addresses), index)
 
 
 def _tf_config(environ):
@@ -59,6 +68,8 @@ def _tf_config(environ):
         jobs, task = config["cluster"], config["task"]
         chief, workers = jobs.get("chief", []), jobs.get("worker", [])
         index = {"chief": 0, "worker": len(chief)}[task["type"]] + int(task["index"])
+        if not isinstance(chief, list) or not isinstance(workers, list):
+            raise TypeError("addresses come in a list")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UsageError(
             f"TF_CONFIG={text!r} must be JSON such as "
@@ -68,15 +79,16 @@ def _tf_config(environ):
 
 
 def _slurm(environ):
-    if int(environ.get("SLURM_STEP_NUM_TASKS", 1)) < 2:
+    if environ.get("SLURM_STEP_NUM_TASKS", "1") == "1":
         return None
     try:
         nodes = environ["SLURM_STEP_NODELIST"]
         counts = _expanded(environ["SLURM_STEP_TASKS_PER_NODE"])
         index, node, local = (int(environ[f"SLURM_{key}ID"]) for key in ("PROC", "NODE", "LOCAL"))
-        port = _PORT + int(environ["SLURM_JOB_ID"]) % _NUM_PORTS
+        step = int(environ["SLURM_JOB_ID"]) + int(environ["SLURM_STEP_ID"])
     except (KeyError, ValueError) as error:
         raise UsageError(f"Slurm's variables are incomplete or damaged: {error}") from error
+    port = _PORT + step % _STEPS * _TASKS
     hosts = _hostnames(nodes)
     if index != sum(counts[:node]) + local:
         raise UsageError("Slurm's tasks must lie node by node: srun --distribution=block")
@@ -97,7 +109,10 @@ def _hostnames(nodes: str) -> list[str]:
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     except (OSError, subprocess.CalledProcessError) as error:
-        raise UsageError(f"cannot run {' '.join(command)!r}: {error}") from error
+        raise UsageError(
+            f"cannot run {' '.join(command)!r}: {error}; TFGANS_WORKERS and JOB_COMPLETION_INDEX "
+            "can say what it would"
+        ) from error
 
 
 def _kubernetes(environ):

@@ -6,8 +6,10 @@ Each replica holds the whole model and works on its slice of the global batch.
 import contextlib
 import dataclasses
 import pathlib
+import signal
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -15,6 +17,15 @@ import tensorflow as tf
 from tfgans import cluster
 from tfgans.cluster import Cluster
 from tfgans.errors import TrainingError, UsageError, first_line
+
+# What TensorFlow raises where another process is gone.
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,27 +47,123 @@ class Placement:
         """Replicas over all processes."""
         return len(self.devices) * (len(self.cluster.addresses) if self.cluster else 1)
 
-    @property
-    def is_chief(self) -> bool:
-        """Whether this process is the one that writes the run folder and the export."""
-        return not self.cluster or self.cluster.index == 0
-
-    def open(self) -> tf.distribute.Strategy:
-        """Returns TensorFlow's strategy; that of several workers once all of them are there.
+    def open(self) -> "Team":
+        """Opens TensorFlow's strategy; that of several processes once all of them are there.
 
         Raises:
-            UsageError: If TensorFlow has computed something before, in this process.
+            UsageError: If the devices cannot be had as they are asked for.
         """
         try:
             if self.cluster:
-                return _of_workers(self.cluster)
-            if self.kind == "one":
-                return tf.distribute.get_strategy()
-            if "CPU:1" in self.devices:
-                _split_cpu(len(self.devices))
-            return tf.distribute.MirroredStrategy(self.devices)
-        except RuntimeError as error:
+                team = Team(_of_processes(self.cluster, self.devices), self.cluster)
+            elif self.kind == "one":
+                team = Team(tf.distribute.get_strategy())
+            else:
+                _split_cpu(sum(device.startswith("CPU") for device in self.devices))
+                team = Team(tf.distribute.MirroredStrategy(self.devices))
+        except (RuntimeError, ValueError, tf.errors.OpError) as error:
             raise UsageError(f"strategy={self.kind!r}: {first_line(error)}") from error
+        if team.num_replicas != self.num_replicas:
+            raise UsageError(
+                f"{self.num_replicas} replicas were to be had, {team.num_replicas} are there: all "
+                "machines must have as many GPUs"
+            )
+        return team
+
+
+class Team:
+    """The replicas of a run, and the processes that they are in.
+
+    Attributes:
+        strategy: TensorFlow's.
+        workers: Number of processes.
+        index: Place of this one among them; the first is the chief, the only one that writes.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy, processes: Cluster | None = None):
+        self.strategy = strategy
+        self.workers = len(processes.addresses) if processes else 1
+        self.index = processes.index if processes else 0
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process is the one that writes the run folder and the export."""
+        return self.index == 0
+
+    @property
+    def num_replicas(self) -> int:
+        """Replicas over all processes."""
+        return self.strategy.num_replicas_in_sync
+
+    def numbers(self, own: int) -> list[int]:
+        """Returns the number that each process gives, once all have come here."""
+        if self.workers == 1:
+            return [own]
+
+        @tf.function
+        def told():
+            row = tf.one_hot(
+                self.index, self.workers, tf.constant(own, tf.int64), 0, dtype=tf.int64
+            )
+            context = tf.distribute.get_replica_context()
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, row)
+
+        rows = self.strategy.experimental_local_results(self.strategy.run(told))
+        return [int(number) // len(rows) for number in rows[0]]
+
+    def any(self, flag: bool) -> bool:
+        """Returns whether any process says so, once all have come here."""
+        return max(self.numbers(int(flag))) > 0
+
+    def share(self, variables: Iterable[tf.Variable]) -> None:
+        """Gives all processes the values that the chief has, bit for bit."""
+        if self.workers == 1:
+            return
+        variables = list(variables)
+
+        @tf.function
+        def told():
+            context = tf.distribute.get_replica_context()
+            own = tf.concat([_bits(variable) for variable in variables], axis=0)
+            is_first = tf.equal(context.replica_id_in_sync_group, 0)
+            told = tf.where(is_first, own, tf.zeros_like(own))
+            bits = context.all_reduce(tf.distribute.ReduceOp.SUM, told)
+            sizes = [_bits(variable).shape[0] for variable in variables]
+            for variable, part in zip(variables, tf.split(bits, sizes), strict=True):
+                words = [part.shape[0] // max(1, variable.shape.num_elements())]
+                shape = [*variable.shape, *([] if words == [1] else words)]
+                variable.assign(tf.bitcast(tf.reshape(part, shape), variable.dtype))
+
+        self.strategy.run(told)
+
+    def meet(self) -> None:
+        """Waits until all have come here: one that ended early would look like one that died."""
+        self.numbers(0)
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Turns what TensorFlow raises when another process is gone into a `TrainingError`."""
+        try:
+            yield
+        except LOST as error:
+            if self.workers == 1:
+                raise
+            raise TrainingError(
+                f"worker {self.index}: another worker is gone ({first_line(error)}); start all of "
+                "them again with --resume"
+            ) from error
+
+    def distributed(self, load: Callable) -> Any:
+        """Returns a data set for `fit`, of which each process makes only what its replicas take.
+
+        Args:
+            load: From `share`, as `tfgans.data.load` takes it, to a `tf.data.Dataset`.
+        """
+        if self.num_replicas == 1:
+            return load((0, 1, 1))
+        count = self.num_replicas // self.workers
+        share = (self.index * count, count, self.num_replicas)
+        return self.strategy.distribute_datasets_from_function(lambda context: load(share))
 
 
 def place(name: str = "auto", replicas: int = 1) -> Placement:
@@ -106,46 +213,38 @@ def precision() -> str:
     return "mixed_bfloat16" if "amx_bf16" in _processor_flags() else "float32"
 
 
-def distributed(strategy: tf.distribute.Strategy, load: Callable) -> Any:
-    """Returns a data set for `fit`, of which each worker makes only what its replicas work on.
+def _of_processes(found, devices):
+    addresses, index = found.addresses, found.index
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(addresses)}),
+        task_type="worker",
+        task_id=index,
+        num_accelerators={"GPU": sum(device.startswith("GPU") for device in devices)},
+        rpc_layer="grpc",
+    )
+    words = f"worker {index} of {len(addresses)}, at {addresses[index]}: waiting for the others"
+    print(f"{words}; Ctrl-C ends it", file=sys.stderr, flush=True)
+    with _default_signals():  # Python's own handlers cannot run meanwhile
+        return tf.distribute.MultiWorkerMirroredStrategy(resolver)
 
-    Args:
-        strategy: Of the model.
-        load: From `share`, as `tfgans.data.load` takes it, to a `tf.data.Dataset`.
-    """
-    if strategy.num_replicas_in_sync == 1:
-        return load((0, 1, 1))
 
-    def part(context):
-        count = context.num_replicas_in_sync // context.num_input_pipelines
-        return load((context.input_pipeline_id * count, count, context.num_replicas_in_sync))
-
-    return strategy.distribute_datasets_from_function(part)
+def _bits(variable):
+    """Returns a variable's bits as a vector of int32: a sum of floats would make +0 of -0."""
+    return tf.reshape(tf.bitcast(tf.convert_to_tensor(variable), tf.int32), [-1])
 
 
 @contextlib.contextmanager
-def together(placement: Placement, strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Ends for all workers at once: one that left early would look like one that was killed.
-
-    Raises:
-        TrainingError: If another worker is gone.
-    """
+def _default_signals() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
     try:
         yield
-        if placement.cluster:
-            strategy.run(_meet)
-    except tf.errors.OpError as error:
-        if not placement.cluster:
-            raise
-        raise TrainingError(
-            f"worker {placement.cluster.index}: another worker is gone ({first_line(error)}); "
-            "start all of them again with --resume"
-        ) from error
-
-
-@tf.function
-def _meet():
-    tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(1.0))
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _processor_flags():
@@ -157,17 +256,5 @@ def _processor_flags():
 def _split_cpu(count):
     cpu = tf.config.list_physical_devices("CPU")[0]
     devices = [tf.config.LogicalDeviceConfiguration()] * count
-    if tf.config.get_logical_device_configuration(cpu) != devices:
+    if count > 1 and tf.config.get_logical_device_configuration(cpu) != devices:
         tf.config.set_logical_device_configuration(cpu, devices)
-
-
-def _of_workers(workers):
-    number, index = len(workers.addresses), workers.index
-    print(f"worker {index} of {number}, waiting for the others", file=sys.stderr, flush=True)
-    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
-        tf.train.ClusterSpec({"worker": list(workers.addresses)}),
-        task_type="worker",
-        task_id=index,
-        rpc_layer="grpc",
-    )
-    return tf.distribute.MultiWorkerMirroredStrategy(resolver)

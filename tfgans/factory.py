@@ -11,6 +11,8 @@ from tfgans import checkpoints, export, registry, runs
 from tfgans.errors import UsageError, first_line, whole
 from tfgans.variant import DataSpec, Variant, routed
 
+# Of TensorFlow, to sizes that cannot be.
+_REFUSALS = (tf.errors.InvalidArgumentError, tf.errors.ResourceExhaustedError)
 _SCHEDULES = {
     "linear": lambda rate, updates: keras.optimizers.schedules.PolynomialDecay(rate, updates, 0.0),
     "cosine": keras.optimizers.schedules.CosineDecay,
@@ -35,7 +37,7 @@ def create(
         seed: Seed of the weights and of all random numbers of training; sets Keras' global seed.
         steps: Generator steps of the run, for learning-rate schedules; the row's by default.
         jit: Whether XLA compiles the step.
-        accumulate: Parts that each batch is worked through in, one after the other.
+        accumulate: Pieces that each batch is worked through in, one after the other.
         **options: Values in place of the row's, by dotted key: `**{"generator.width": 32}`.
 
     Returns:
@@ -117,7 +119,7 @@ def _made(part, maker, *arguments, **options):
         return maker(*arguments, **options)
     except UsageError as error:
         raise UsageError(f"{part}: {error}") from error
-    except (TypeError, ValueError, OverflowError, tf.errors.OpError) as error:
+    except (TypeError, ValueError, OverflowError, *_REFUSALS) as error:
         given = ", ".join(f"{part}.{key}={value!r}" for key, value in options.items())
         raise UsageError(f"{first_line(error)} (of {given})") from error
 

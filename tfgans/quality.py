@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tfgans import evaluation
@@ -23,6 +23,7 @@ class Quality(StepCallback):
         log: Gets the figures as `eval/fid1k_digits_cnn` and so on.
         best: Where the best checkpoint is kept.
         patience: Evaluations without a better one that end the run; 0: never.
+        agree: From whether the run is to end to whether it ends: what the other workers hear.
         history: Rows of the log from before, of a resumed run.
     """
 
@@ -35,11 +36,12 @@ class Quality(StepCallback):
         best: Checkpoints,
         *,
         patience: int = 0,
+        agree: Callable[[bool], bool] = bool,
         history: Iterable[Mapping[str, Any]] = (),
     ):
         super().__init__()
         self.reference, self.names, self.every = reference, tuple(names), every
-        self.log, self.best, self.patience = log, best, patience
+        self.log, self.best, self.patience, self.agree = log, best, patience, agree
         self.lowest, self.stale = math.inf, 0
         n = len(reference.real)
         self.keys = {name: f"eval/{evaluation.protocol(name, n, reference)}" for name in names}
@@ -67,7 +69,7 @@ class Quality(StepCallback):
         self.log.add(self.step, figures)
         if self._is_better(figures):
             self.best.save(self.step)
-        if self.finished:
+        if self.agree(self.finished):
             words = f"no better {self.names[0]} in {self.stale} evaluations: the run ends"
             print(f"step {self.step}: {words}", file=sys.stderr)
             self.model.stop_training = True

@@ -2,6 +2,7 @@
 
 import threading
 
+import keras
 import tensorflow as tf
 
 
@@ -18,6 +19,17 @@ class Notes(threading.local):
         self.part = 0
         self.piece = (0, 1)
         self.watched: dict[str, tf.Tensor] = {}
+
+
+class Mean(keras.metrics.Mean):
+    """A running mean that each replica keeps for itself, as all are given the same values.
+
+    Keras' own asks the other replicas at each reading and at each reset.
+    """
+
+    def add_variable(self, shape, initializer, dtype=None, aggregation=None, name=None):
+        """Adds a variable that is not summed over the replicas."""
+        return keras.Variable(initializer, shape, dtype, trainable=False, name=name)
 
 
 def several() -> bool:
@@ -60,36 +72,39 @@ def train_function(model):
 
     if model.run_eagerly:
         return step
-    return tf.function(step, autograph=False, jit_compile=model.jit_compile)
+    return tf.function(step, autograph=False)
 
 
-def in_parts(work, batch: dict, count: int, notes: Notes):
+def in_pieces(work, batch: dict, count: int, notes: Notes):
     """Works through equal pieces of a batch one after the other; returns the means of the results.
 
-    Each piece waits for the one before, so that only one needs memory at a time.
+    Each piece waits for the ones before, so that only one needs memory at a time.
 
     Args:
         work: From a batch to a nest of tensors, each a mean over its rows.
         batch: dict of tensors with the rows of this replica.
         count: Number of pieces.
         notes: Of the step, which learn what piece is at work.
+
+    Raises:
+        ValueError: If the rows do not divide into so many pieces.
     """
     if count == 1:
         return work(batch)
-    size = next(iter(batch.values())).shape[0] // count
-    results: list = []
+    size, rest = divmod(next(iter(batch.values())).shape[0], count)
+    if rest:
+        raise ValueError(f"a batch of {size * count + rest} rows is not {count} equal pieces")
+    total = None
     for index in range(count):
         notes.piece = (index, count)
-        done = [one for one in tf.nest.flatten(results[-1:]) if one is not None]
+        done = [one for one in tf.nest.flatten(total) if one is not None]
         with tf.control_dependencies(done):
-            piece = {
-                name: tf.identity(rows[index * size : (index + 1) * size])
-                for name, rows in batch.items()
-            }
-            results.append(work(piece))
+            rows = slice(index * size, (index + 1) * size)
+            result = work({name: tf.identity(whole[rows]) for name, whole in batch.items()})
+            total = result if total is None else tf.nest.map_structure(_plus, total, result)
     notes.piece = (0, 1)
-    return tf.nest.map_structure(_mean_of_pieces, *results)
+    return tf.nest.map_structure(lambda one: None if one is None else one / count, total)
 
 
-def _mean_of_pieces(*values):
-    return None if values[0] is None else tf.add_n(values) / len(values)
+def _plus(total, one):
+    return None if one is None else total + one

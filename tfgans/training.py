@@ -1,13 +1,12 @@
 """A whole run: data, model, callbacks, fit, export. `train.py` and a notebook call the same."""
 
-import contextlib
 import dataclasses
+import hashlib
+import json
 import os
 import pathlib
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -61,7 +60,7 @@ class Result:
     """What a run leaves.
 
     Attributes:
-        run_dir: Folder of the run.
+        run_dir: Folder of the run; None for a worker that is not the chief.
         export_dir: Folder of the SavedModel.
         steps: Generator steps done, over all sessions.
         weights_sha256: Hash of networks, average and optimisers.
@@ -70,7 +69,7 @@ class Result:
         is_chief: Whether this process wrote the folders; of several workers only the first does.
     """
 
-    run_dir: pathlib.Path
+    run_dir: pathlib.Path | None
     export_dir: pathlib.Path
     steps: int
     weights_sha256: str
@@ -104,8 +103,8 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
             jit: whether XLA compiles the step, default False;
             strategy: auto (default), one, mirrored or multi_worker, as `distribution.place` says;
             replicas: logical devices that the CPU is split into, default 1;
-            accumulate: parts that each batch is worked through in, one after the other, to need
-                less memory, default 1; batch norm is over a part;
+            accumulate: pieces that each batch is worked through in, one after the other, to need
+                less memory, default 1; batch norm is over a piece;
             eval_every: generator steps between evaluations on training pictures, default 0, none;
             eval_metrics: names of `tfgans.evaluation.METRICS` joined by commas, default fid; the
                 first decides which checkpoint is kept as the best, and is exported;
@@ -122,16 +121,18 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
     """
     run_dir, plan, placement = _plan(variant, run_dir, resume, given)
     compat.disable_remapper()
-    strategy = placement.open()
-    plan = _with_data(plan)
-    with runs.precision_scope(plan["precision"]):
-        with strategy.scope():
+    team = placement.open()
+    with team.watched(), runs.precision_scope(plan["precision"]):
+        plan = _with_data(plan)
+        _check_team(team, plan)
+        with team.strategy.scope():
             model = _model(plan, run_dir if resume else None)
-        with _run_folder(run_dir, resume, plan, placement) as folder:
+        folder = _run_folder(run_dir, resume, plan) if team.is_chief else None
+        if folder is not None:
             checkpoints.restore(checkpoints.manager(model, folder))
             runs.write_options(folder, plan)
-            with distribution.together(placement, strategy):
-                return _run(model, plan, folder, placement)
+        team.share(model.state().values())
+        return _run(model, plan, folder, team) if folder else _assist(model, plan, team)
 
 
 def resolve(variant, *, run_dir=None, resume=False, **given) -> dict[str, Any]:
@@ -162,10 +163,12 @@ def _plan(variant, run_dir, resume, given):
     if plan["batch_size"] % pieces:
         raise UsageError(
             f"batch_size={plan['batch_size']} must be a multiple of {pieces}: it is divided among "
-            f"{placement.num_replicas} replicas, and by accumulate={plan['accumulate']}"
+            f"{placement.num_replicas} replicas (strategy=one has one), and by "
+            f"accumulate={plan['accumulate']}"
         )
-    if placement.is_chief:
-        _check_places(plan, run_dir, resume)
+    if plan["jit"] and placement.num_replicas > 1:
+        raise UsageError(f"jit=True works on one replica, not on {placement.num_replicas}")
+    _check_places(plan, run_dir, resume)
     return run_dir, plan, placement
 
 
@@ -209,9 +212,12 @@ def _new_plan(given) -> dict[str, Any]:
 def _resumed_plan(run_dir, given) -> dict[str, Any]:
     stored = runs.read_options(run_dir)
     stored |= _checked({key: value for key, value in stored.items() if key in _OPTIONS})
+    stored = {**DEFAULTS, **stored}  # those of older code lack some
+    if "strategy" in given:
+        given = {"replicas": DEFAULTS["replicas"], **given}
     scheduled = [key for key in stored["options"] if key.endswith(".schedule")]
     fixed = ["steps"] if any(stored["options"][key] != "constant" for key in scheduled) else []
-    plan = {**DEFAULTS, **runs.check_resume(stored, given, fixed=fixed)}
+    plan = runs.check_resume(stored, given, fixed=fixed)
     done = checkpoints.last_step(run_dir) or 0
     if done > plan["steps"]:
         where = f"the run in {str(run_dir)!r} is at step {done} already"
@@ -283,27 +289,50 @@ def _model(plan, resumed) -> keras.Model:
     return model
 
 
-@contextlib.contextmanager
-def _run_folder(run_dir, resume, plan, placement) -> Iterator[pathlib.Path]:
-    """Opens the run folder; what the other workers write goes to one that is removed again."""
-    if placement.is_chief:
-        new = run_dir is None
-        folder = runs.make_run_dir(RUNS, plan["variant"], plan["dataset"]) if new else run_dir
-        yield pathlib.Path(folder) if new else runs.open_run_dir(run_dir, resume=resume)
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        if resume and runs.is_run(run_dir):
-            beside = shutil.ignore_patterns(".*", "samples", "tensorboard")
-            shutil.copytree(run_dir, scratch, ignore=beside, dirs_exist_ok=True)
-        yield pathlib.Path(scratch)
+def _check_team(team, plan) -> None:
+    """Refuses processes that would train different things."""
+    versions = runs.versions()
+    text = json.dumps({**plan, "versions": versions}, sort_keys=True, default=os.fspath)
+    digests = team.numbers(int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]))
+    others = [str(index) for index, one in enumerate(digests) if one != digests[0]]
+    if others:
+        raise UsageError(
+            f"worker {', '.join(others)} has other options, data or versions than worker 0: start "
+            "all with the same words, or each for itself with strategy=one"
+        )
 
 
-def _run(model, plan, folder, placement) -> Result:
+def _run_folder(run_dir, resume, plan) -> pathlib.Path:
+    if run_dir is None:
+        return runs.make_run_dir(RUNS, plan["variant"], plan["dataset"])
+    return runs.open_run_dir(run_dir, resume=resume)
+
+
+def _assist(model, plan, team) -> Result:
+    """Fits with the chief, which alone reads and writes, and decides when to stop."""
+    step, steps = int(model.step.numpy()), plan["steps"]
+    dataset, _ = _dataset(model, plan, team)
+    patient = callbacks.Patient()
+    made = [callbacks.Following(plan["eval_every"], team.any), patient]
+    try:
+        if step < steps and not team.any(False):
+            with callbacks.running(made) as made:
+                model.fit(dataset, steps_per_epoch=steps - step, verbose=0, callbacks=made)
+        team.meet()  # the export is written
+    except distribution.LOST as error:
+        if patient.received is None:
+            raise
+        raise KeyboardInterrupt(f"{patient.received.name}; the chief has left too") from error
+    export_dir, sha256 = pathlib.Path(plan["export_dir"]), model.weights_sha256()
+    return Result(None, export_dir, int(model.step.numpy()), sha256, {}, model, is_chief=False)
+
+
+def _run(model, plan, folder, team) -> Result:
     """Fits from the restored step to the last one, and exports."""
     step, steps = int(model.step.numpy()), plan["steps"]
     metrics_file = folder / runs.METRICS_FILE
     last = runs.truncate_metrics(metrics_file, step) or {}
-    dataset, licence = _dataset(model, plan, folder)
+    dataset, licence = _dataset(model, plan, team, folder)
     made = callbacks.run_callbacks(
         folder,
         checkpoints.manager(model, folder),
@@ -315,26 +344,24 @@ def _run(model, plan, folder, placement) -> Result:
         start_step=step,
         seconds=last.get("seconds", 0.0),
         options=plan,
-        quiet=not placement.is_chief,
     )
-    judge = _quality(model, plan, folder, made)
-    if step < steps and not (judge and judge.finished):
+    judge = _quality(model, plan, folder, made, team)
+    if step < steps and not team.any(bool(judge and judge.finished)):
         with callbacks.running(made) as made:
             model.fit(dataset, steps_per_epoch=steps - step, verbose=0, callbacks=made)
         last = runs.read_json_lines(metrics_file)[-1]
     metrics = {key: value for key, value in last.items() if key not in ("step", "seconds")}
     sha256, done = model.weights_sha256(), int(model.step.numpy())
     facts = {"steps": done, "data_licence": licence, "wall_time_s": last.get("seconds")}
-    facts["replicas"] = placement.num_replicas
+    facts["replicas"] = team.num_replicas
     if judge and checkpoints.restore(judge.best.manager):
         facts["best_step"] = int(model.step.numpy())
-    if placement.is_chief:
-        export.export(model, plan["export_dir"], _card(plan, sha256, facts))
-    export_dir = pathlib.Path(plan["export_dir"])
-    return Result(folder, export_dir, done, sha256, metrics, model, placement.is_chief)
+    export.export(model, plan["export_dir"], _card(plan, sha256, facts))
+    team.meet()
+    return Result(folder, pathlib.Path(plan["export_dir"]), done, sha256, metrics, model)
 
 
-def _dataset(model, plan, folder):
+def _dataset(model, plan, team, folder=None):
     """Returns the data from the model's step on, in batches for its replicas, and its licence."""
     told = []
 
@@ -351,10 +378,10 @@ def _dataset(model, plan, folder):
         )
         return dataset
 
-    return distribution.distributed(model.distribute_strategy, load), told[0]
+    return team.distributed(load), told[0]
 
 
-def _quality(model, plan, folder, made) -> quality.Quality | None:
+def _quality(model, plan, folder, made, team) -> quality.Quality | None:
     """Returns what evaluates the run, put among its callbacks; None where nothing is asked for."""
     if not plan["eval_every"]:
         return None
@@ -372,6 +399,7 @@ def _quality(model, plan, folder, made) -> quality.Quality | None:
         log,
         checkpoints.Checkpoints(checkpoints.manager(model, folder, checkpoints.BEST)),
         patience=plan["stop_when"],
+        agree=team.any,
         history=runs.read_json_lines(folder / runs.METRICS_FILE),
     )
     made.insert(made.index(log), judge)  # before it: a step's last row is that of its losses
@@ -409,8 +437,9 @@ def _card(plan, sha256, facts) -> dict[str, Any]:
 
 def _report_data(source, folder) -> str:
     """Tells what is trained on, and lists in the run folder the files that could not be read."""
-    print(source.description, file=sys.stderr)
-    if source.bad_files:
+    if folder is not None:
+        print(source.description, file=sys.stderr)
+    if folder is not None and source.bad_files:
         lines = [f"{_printable(name)}\t{reason}\n" for name, reason in source.bad_files]
         (folder / "bad_files.txt").write_text("".join(lines), encoding="utf-8")
     return source.licence

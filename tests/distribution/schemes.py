@@ -36,18 +36,17 @@ def options(row):
     return {**row.tiny, **dropouts}
 
 
-def trained(row, strategy):
+def trained(row, team, accumulate):
     """Returns the weights and the last logs of a row."""
     spec = data.open_source(DATA).spec
-    with strategy.scope():
-        model = tfgans.create(row, spec, steps=STEPS, **options(row))
+    with team.strategy.scope():
+        model = tfgans.create(row, spec, steps=STEPS, accumulate=accumulate, **options(row))
 
     def load(share):
         batches = {"batch_size": BATCH, "batches_per_step": model.batches_per_step}
         return data.load(DATA, **batches, share=share)[0]
 
-    dataset = distribution.distributed(strategy, load)
-    done = model.fit(dataset, steps_per_epoch=STEPS, verbose=0)
+    done = model.fit(team.distributed(load), steps_per_epoch=STEPS, verbose=0)
     weights = {name: variable.numpy() for name, variable in model.state().items()}
     return weights | {f"logs/{name}": np.array(values) for name, values in done.history.items()}
 
@@ -57,15 +56,17 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--strategy", default="auto")
     parser.add_argument("--replicas", type=int, default=1)
+    parser.add_argument("--accumulate", type=int, default=1)
+    parser.add_argument("--rows", nargs="+", default=[row.name for row in rows()])
     given = parser.parse_args()
     placement = distribution.place(given.strategy, given.replicas)
-    strategy = placement.open()
-    with distribution.together(placement, strategy):
-        for row in rows():
-            result = trained(row, strategy)
-            if placement.is_chief:
-                given.folder.mkdir(exist_ok=True)
-                np.savez(given.folder / f"{row.name}.npz", **result)
+    team = placement.open()
+    for row in map(registry.load, given.rows):
+        result = trained(row, team, given.accumulate)
+        if team.is_chief:
+            given.folder.mkdir(exist_ok=True)
+            np.savez(given.folder / f"{row.name}.npz", **result)
+    team.meet()
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def test_each_part_draws_its_own_rows_of_the_noise():
         seen.append(model.latent("latent", like=part["image"]).numpy())
         return [0.0]
 
-    replicas.in_parts(work, batch, 3, model.notes)
+    replicas.in_pieces(work, batch, 3, model.notes)
     assert [len(rows) for rows in seen] == [4, 4, 4]
     np.testing.assert_array_equal(np.concatenate(seen), whole)
     np.testing.assert_array_equal(model.latent("latent", like=batch["image"]), whole)

@@ -16,6 +16,7 @@ def tf_config(task, **jobs):
 def slurm(rank, node, local, *, counts="2(x2),1", nodes="n[2,10],m1"):
     return {
         "SLURM_JOB_ID": "1234567",
+        "SLURM_STEP_ID": "3",
         "SLURM_STEP_NUM_TASKS": "5",
         "SLURM_STEP_NODELIST": nodes,
         "SLURM_STEP_TASKS_PER_NODE": counts,
@@ -55,12 +56,38 @@ def test_the_chief_of_tf_config_comes_first():
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", "{}", '{"cluster": {"worker": ["a:1"]}}', '{"cluster": 1, "task": 2}']
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"]}}',
+        '{"cluster": 1, "task": 2}',
+    ],
 )
 def test_a_damaged_tf_config_is_quoted(text):
     with pytest.raises(UsageError, match="must be JSON such as") as caught:
         cluster.find({"TF_CONFIG": text})
     assert repr(text) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("workers", "told"),
+    [
+        ("a:1,b:1,", "worker address '' must be host:port"),
+        ("a,b", "worker address 'a' must be host:port"),
+        ("a:1,a:1", "two have one address"),
+    ],
+)
+def test_wrong_addresses_are_refused(workers, told):
+    with pytest.raises(UsageError, match=told):
+        cluster.find({"TFGANS_WORKERS": workers, "JOB_COMPLETION_INDEX": "0"})
+
+
+def test_what_is_said_by_hand_comes_before_slurm(scontrol):
+    environ = {**slurm(0, 0, 0), "TFGANS_WORKERS": "a:1,b:1", "JOB_COMPLETION_INDEX": "1"}
+    assert cluster.find(environ) == Cluster(("a:1", "b:1"), 1)
 
 
 def test_roles_that_do_not_train_are_refused():
@@ -76,7 +103,7 @@ def test_a_worker_beyond_the_last_is_refused():
 
 
 def test_slurm_tasks_lie_node_by_node(scontrol):
-    port = 20000 + 1234567 % 20000
+    port = 20000 + 64 * ((1234567 + 3) % 190)
     addresses = [f"n2:{port}", f"n2:{port + 1}", f"n10:{port}", f"n10:{port + 1}", f"m1:{port}"]
     places = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
     for rank, (node, local) in enumerate(places):

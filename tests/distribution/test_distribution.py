@@ -16,13 +16,17 @@ class Gpu:
         self.capability = capability
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def gpus(monkeypatch):
-    """Makes TensorFlow list GPUs."""
+    """Makes TensorFlow list these GPUs, at first none, and the environment know no workers."""
+    for name in ("TF_CONFIG", "TFGANS_WORKERS", "SLURM_STEP_NUM_TASKS"):
+        monkeypatch.delenv(name, raising=False)
     found = []
     listed = tf.config.list_physical_devices
     monkeypatch.setattr(
-        tf.config, "list_physical_devices", lambda kind: found if kind == "GPU" else listed(kind)
+        tf.config,
+        "list_physical_devices",
+        lambda kind=None: found if kind == "GPU" else listed(kind),
     )
     monkeypatch.setattr(
         tf.config.experimental,
@@ -59,10 +63,37 @@ def test_workers_count_for_all(monkeypatch, gpus):
     found = distribution.place()
     assert found == distribution.place("multi_worker")
     assert found.cluster == Cluster(("a:1", "b:1"), 1)
-    assert (found.kind, found.num_replicas, found.is_chief) == ("multi_worker", 2, False)
+    assert (found.kind, found.num_replicas) == ("multi_worker", 2)
     gpus += [Gpu()] * 4
     assert distribution.place().num_replicas == 8
     assert distribution.place("mirrored").num_replicas == 4
+
+
+def test_workers_get_their_gpus(monkeypatch, gpus):
+    opened = []
+
+    def strategy(resolver):
+        opened.append((resolver.num_accelerators(), resolver.task_id))
+        return tf.distribute.get_strategy()
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", strategy)
+    for key, value in WORKERS.items():
+        monkeypatch.setenv(key, value)
+    gpus += [Gpu()] * 4
+    with pytest.raises(UsageError, match="8 replicas were to be had, 1 are there"):
+        distribution.place().open()
+    assert opened == [({"GPU": 4}, 1)]
+
+
+def test_an_occupied_port_is_told_in_one_line(monkeypatch):
+    def strategy(resolver):
+        raise tf.errors.UnknownError(None, None, "Could not start gRPC server")
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", strategy)
+    for key, value in WORKERS.items():
+        monkeypatch.setenv(key, value)
+    with pytest.raises(UsageError, match="strategy='multi_worker': Could not start gRPC server"):
+        distribution.place().open()
 
 
 def test_one_worker_alone_needs_no_cluster(monkeypatch):
@@ -83,9 +114,11 @@ def test_what_does_not_fit_is_refused(arguments, told):
         distribution.place(*arguments)
 
 
-@pytest.mark.parametrize("wrong", [{"strategy": "all"}, {"replicas": 0}, {"replicas": 3}])
+@pytest.mark.parametrize(
+    "wrong", [{"strategy": "all"}, {"replicas": 0}, {"replicas": 3}, {"jit": True, "replicas": 2}]
+)
 def test_wrong_options_are_refused_before_training(wrong):
-    with pytest.raises(UsageError, match=f"{next(iter(wrong))}|multiple of 3"):
+    with pytest.raises(UsageError, match=f"{next(iter(wrong))}=|multiple of 3"):
         training.resolve("nsgan", dataset="optdigits", batch_size=16, **wrong)
 
 

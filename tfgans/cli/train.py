@@ -91,7 +91,7 @@ OPTIONS = {
         "--accumulate": {
             "metavar": "K",
             "type": whole(1),
-            "help": "parts to work through each batch in, to need less memory; default 1",
+            "help": "pieces to work through each batch in, to need less memory; default 1",
         },
         "--init_from": {
             "metavar": "DIR",
@@ -205,7 +205,7 @@ def _summary(result: "Result", as_json: bool) -> str:
         "weights": f"sha256 {result.weights_sha256}",
         "run": result.run_dir,
         "export": result.export_dir,
-        "samples": _last_grid(result.run_dir),
+        "samples": result.run_dir and _last_grid(result.run_dir),
     }
     return "\n".join(f"{name:8} {value}" for name, value in rows.items() if value)
 

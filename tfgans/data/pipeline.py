@@ -25,13 +25,15 @@ def shuffled(
             of these `count` from `first` on, in turn: those of one worker's replicas.
     """
     first, count, total = share
-    part = rows // total
+    part, rest = divmod(rows, total)
+    if rest:
+        raise ValueError(f"{rows} rows are not {total} equal slices")
 
     def element(turn):
         place = turn // count * rows + (first + turn % count) * part
         return _batch(source, order.shuffled(place, part, source.size, seed))
 
-    return _finished(tf.data.Dataset.counter(start_step * count), element, source)
+    return _finished(tf.data.Dataset.counter(start_step * count), element, source, count)
 
 
 def in_order(source: Source, rows: int, start_step: int) -> tf.data.Dataset:
@@ -63,9 +65,10 @@ def _constant(array: np.ndarray) -> tf.Tensor:
         return tf.constant(array)
 
 
-def _finished(steps: tf.data.Dataset, element, source: Source) -> tf.data.Dataset:
-    calls = PARALLEL_CALLS if source.in_memory else PARALLEL_DECODES
-    dataset = steps.map(element, num_parallel_calls=calls, deterministic=True).prefetch(PREFETCH)
+def _finished(steps: tf.data.Dataset, element, source: Source, slices=1) -> tf.data.Dataset:
+    calls = slices * (PARALLEL_CALLS if source.in_memory else PARALLEL_DECODES)
+    dataset = steps.map(element, num_parallel_calls=calls, deterministic=True)
+    dataset = dataset.prefetch(slices * PREFETCH)
     options = tf.data.Options()
     options.deterministic = True
     # Its thread holds up the end of every `fit` by up to 10 s.

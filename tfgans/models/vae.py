@@ -57,8 +57,8 @@ class VAE(GenerativeModel):
     def train_step(self, batch):
         """One step on the ELBO, estimated with a single latent for each image."""
 
-        def objective(batch):
-            image = batch["image"]
+        def objective(piece):
+            image = piece["image"]
             mean, log_variance = self.posterior(image, training=True)
             noise = self.normal("posterior", (image.shape[0], self.latent_dim))
             logits = self.logits(mean + tf.exp(0.5 * log_variance) * noise, training=True)

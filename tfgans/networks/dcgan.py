@@ -2,7 +2,6 @@
 
 import keras
 
-from tfgans import replicas
 from tfgans.layers import LeakyReLU, SpectralNormalization, WeightClip
 from tfgans.networks.sizes import latent_input, start_and_doublings
 from tfgans.variant import DataSpec
@@ -105,7 +104,6 @@ def _activate(maps, activation, batch_norm, clip=None):
             gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
             gamma_constraint=clip,
             beta_constraint=clip,
-            synchronized=replicas.several(),
         )(maps)
     return (LeakyReLU(0.2) if activation == "leaky_relu" else keras.layers.ReLU())(maps)
 

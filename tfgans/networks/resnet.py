@@ -2,7 +2,6 @@
 
 import keras
 
-from tfgans import replicas
 from tfgans.layers import LeakyReLU, SpectralNormalization
 from tfgans.networks.sizes import latent_input, layers_of, start_and_doublings
 from tfgans.variant import DataSpec
@@ -83,9 +82,7 @@ def _normalised(count, kernel, gain=1.0):
 
 
 def _normalised_relu(maps):
-    maps = keras.layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, synchronized=replicas.several()
-    )(maps)
+    maps = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(maps)
     return keras.layers.ReLU()(maps)
 
 
