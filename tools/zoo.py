@@ -6,8 +6,8 @@ For each row: the generator in saved_models/zoo/NAME, the figures in docs/result
 picture beside them, and the table docs/ZOO.md. A row whose options and code are those of its
 result is not trained again, and one that is judged by today's metrics is not judged again. The
 hashes of the code do not see comments and docstrings; where they differ, a run of three steps tells
-whether the weights do (`fingerprint`), and if not the result stands. With --judge nothing is
-trained: what was made by older code is judged as it is. Generators of other seeds than 0 stay on
+whether weights and pictures do (`fingerprint`), and if not the result stands. With --judge nothing
+is trained: what was made by older code is judged as it is. Generators of other seeds than 0 stay on
 this machine, in saved_models/seeds/NAME/SEED; only their figures are committed.
 """
 
@@ -64,13 +64,18 @@ def main():
 
 def make(row, seed, only_judge=False):
     """Trains and judges a row with a seed, as far as it is not done."""
-    made_by = {"options": row.resolve({}), "steps": row.steps, "code_sha256": code_sha256(row)}
+    options = {"options": row.resolve({}), "steps": row.steps}
     result = read(row.name)
     part = result if seed == SEED else result.get("other_seeds", {}).get(str(seed), {})
+    made_by = {**options, "code_sha256": code_sha256(row)}
     stale = any(part.get(key) != value for key, value in made_by.items())
-    if stale and not only_judge and stands(part, row, seed):
-        print(f"{row.name}, seed {seed}: other code, the same weights", file=sys.stderr)
-        part, stale = {**part, **made_by}, False
+    made_by["fingerprint"] = part.get("fingerprint")
+    if stale and not only_judge:
+        made_by["fingerprint"] = fingerprint(row.name, seed)
+        same = {**options, "fingerprint": made_by["fingerprint"] or "none"}
+        if all(part.get(key) == value for key, value in same.items()):
+            print(f"{row.name}, seed {seed}: other code, the same weights", file=sys.stderr)
+            part, stale = {**part, **made_by}, False
     kept = place(row.name, seed)
     if judged(part) and (only_judge or not stale):
         print(f"{row.name}, seed {seed}: not trained, not judged", file=sys.stderr)
@@ -89,22 +94,23 @@ def make(row, seed, only_judge=False):
     write(row.name, {**result, **({"other_seeds": others} if others else {})})
 
 
-def stands(part, row, seed):
-    """Whether only the code of a result is another, and does to the weights what it did."""
-    options = {"options": row.resolve({}), "steps": row.steps}
-    if any(part.get(key) != value for key, value in options.items()) or "fingerprint" not in part:
-        return False
-    return part["fingerprint"] == fingerprint(row.name, seed)
-
-
 def fingerprint(name, seed):
-    """Returns the hash of the weights after three steps of 16 pictures."""
+    """Returns a hash of the weights after three steps of 16 pictures, and of pictures of theirs.
+
+    None where such a run fails.
+    """
+    from tfgans import export
+
     with tempfile.TemporaryDirectory() as scratch:
         words = [f"--variant={name}", f"--seed={seed}", "--steps=3", "--batch_size=16", "--json"]
         where = [f"--run_dir={scratch}/run", f"--export_dir={scratch}/export"]
         command = [sys.executable, "train.py", *words, *where]
-        done = subprocess.run(command, cwd=REPO, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])["weights_sha256"]
+        done = subprocess.run(command, cwd=REPO, stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            return None
+        weights = json.loads(done.stdout.splitlines()[-1])["weights_sha256"]
+        pictures = export.load_saved_model(f"{scratch}/export").sample(16, seed=0)
+    return hashlib.sha256(weights.encode() + pictures.tobytes()).hexdigest()
 
 
 def place(name, seed):
@@ -129,8 +135,7 @@ def train(row, seed):
         card = json.loads((exported / "card.json").read_text(encoding="utf-8"))
         facts = {key: value for key, value in card.items() if key != "signatures"}
         kept = keep(row.name, seed, exported)
-    made = {"fingerprint": fingerprint(row.name, seed)}
-    return {**told, "log": log, **facts, **judged, **kept, **made}
+    return {**told, "log": log, **facts, **judged, **kept}
 
 
 def judged(result):

@@ -100,3 +100,49 @@ def test_metrics_md_names_every_metric_and_feature_space(repo):
     text = (repo / "docs" / "metrics.md").read_text("utf-8")
     for name in (*evaluation.METRICS, "digits_cnn", "pixels", "inception", "one_nn_accuracy_train"):
         assert f"`{name}`" in text, name
+
+
+@pytest.fixture
+def bench(zoo, monkeypatch, tmp_path):
+    """`make zoo` whose runs and judgements are only noted: what it did, and what it found."""
+    done = []
+
+    def trained(row, seed):
+        done.append("train")
+        return {"metrics": {}, "evaluation_sha256": zoo.evaluation_sha256()}
+
+    def judged(path):
+        done.append("judge")
+        return {"metrics": {}, "evaluation_sha256": zoo.evaluation_sha256()}
+
+    monkeypatch.setattr(zoo, "RESULTS", tmp_path)
+    monkeypatch.setattr(zoo, "place", lambda name, seed: tmp_path / f"{name}-{seed}")
+    monkeypatch.setattr(zoo, "train", trained)
+    monkeypatch.setattr(zoo, "judge", judged)
+    monkeypatch.setattr(zoo, "fingerprint", lambda name, seed: "same")
+    return done
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_row_is_trained_and_judged_only_where_it_must_be(zoo, bench, tmp_path, seed):
+    row = registry.load("gan")
+
+    def made(**changes):
+        bench.clear()
+        result = zoo.read("gan")
+        part = result if seed == 0 else result.get("other_seeds", {}).get("1", {})
+        if part:
+            part.update(changes)
+            zoo.write("gan", result)
+        zoo.make(row, seed)
+        return list(bench)
+
+    assert made() == ["train"]
+    assert made() == []
+    assert made(evaluation_sha256="old") == ["train"]  # there is no generator to judge
+    (tmp_path / f"gan-{seed}").mkdir()
+    assert made(evaluation_sha256="old") == ["judge"]
+    assert made(steps=1) == ["train"]
+    assert made(fingerprint="same", code_sha256="old") == []
+    assert made(fingerprint="other", code_sha256="old") == ["train"]
+    assert made(fingerprint=None, code_sha256="old") == ["train"]
