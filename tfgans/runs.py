@@ -292,9 +292,15 @@ def threads() -> dict[str, int]:
         cores = os.cpu_count() or 1
     return {
         "cores": cores,
-        "intra_op": threading.get_intra_op_parallelism_threads(),
-        "inter_op": threading.get_inter_op_parallelism_threads(),
+        "intra_op": threading.get_intra_op_parallelism_threads() or _asked("INTRAOP"),
+        "inter_op": threading.get_inter_op_parallelism_threads() or _asked("INTEROP"),
     }
+
+
+def _asked(pool: str) -> int:
+    """Returns the threads that TensorFlow's own variable asks for; 0 where it is not set."""
+    text = os.environ.get(f"TF_NUM_{pool}_THREADS", "")
+    return int(text) if text.isdecimal() else 0
 
 
 def git_revision() -> str | None:
