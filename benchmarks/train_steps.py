@@ -35,7 +35,7 @@ WARM_UP, TURNS, STEPS_IN_A_TURN = 3, 8, 5
 # Differences of a loss from ours, in parts of the largest that it has: in the first step, and in
 # all, in which rounding has grown.
 FIRST, FIRST_LOOSE, ALL = 1e-3, 2e-2, 5e-2
-FLOPS = 0.05  # most that a step may have more or less
+FLOPS = (0.95, 1.2)  # a step may have this share of ours; what ours leaves out makes no difference
 
 NOTES = {
     "ours": "the compiled train_step of the row of the zoo, without schedule and average",
@@ -49,7 +49,8 @@ NOTES = {
     "step, forward and backward. TensorFlow: in the traced graph, without what it prunes and "
     "without branches (where Keras' SpectralNormalization iterates). PyTorch: in an eager step, "
     "by the formulas of torch.utils.flop_counter. Ours has more on sngan_resnet: it divides the "
-    "input of a layer by sigma, whose gradient takes that of the pictures.",
+    "input of a layer by sigma, whose gradient takes that of the pictures. It has less on wgan_gp: "
+    "the others take the gradient penalty's derivative back through activations, as zeros.",
     "losses": "plain_keras on sngan_resnet is compared as loosely as bfloat16: the stock layer "
     "overwrites the kernel in every pass and takes no gradient through sigma.",
 }
@@ -185,7 +186,9 @@ def compared(name, contender, facts, ours):
     away = {"first": max(curve[0] for curve in steps), "all": max(map(max, steps))}
     ratio = facts["flops"] / ours["flops"]
     equal = all(facts[key] == ours[key] for key in ("updates", "parameters"))
-    equal = equal and abs(ratio - 1) <= FLOPS and all(away[key] <= limits[key] for key in limits)
+    equal = (
+        equal and FLOPS[0] <= ratio <= FLOPS[1] and all(away[key] <= limits[key] for key in limits)
+    )
     differs = {"losses_differ": away, "at_most": limits, "flops_to_ours": ratio}
     return {"equal": equal, **differs, **facts}
 

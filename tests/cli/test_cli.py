@@ -187,7 +187,7 @@ def test_only_chatter_is_kept_from_stderr(capfd):
         (["train", "--seed=-1"], "--seed: '-1' is not a whole number from 0"),
         (["train", "--seed=2147483648"], "to 2147483647"),
         (["train", "--fit=crap"], "'crap' is not one of crop, resize. Did you mean 'crop'"),
-        (["train", "--precision=float16"], "mixed_bfloat16, mixed_float16. Did you mean"),
+        (["train", "--precision=float16"], "mixed_float16, auto. Did you mean"),
         (["train", "--image_size=0"], "'0' is not H or HxW in pixels, such as 64 or 64x48"),
         (["train", "--image_size=2x3x4"], "'2x3x4' is not H or HxW"),
         (["train", "--set", "gp_weight"], "'gp_weight' is not key=value"),

@@ -220,8 +220,8 @@ def test_other_options_are_refused_by_name(finished, train):
         (["--precision=mixed_bfloat16"], r".*--precision=mixed_bfloat16 \(the run has float32\)"),
         (["--variant=nsgan"], r".*--variant=nsgan \(the run has wgan_gp\)"),
     ):
-        allowed = ": only --checkpoint_every, --export_dir, --eval_every, --eval_metrics, "
-        allowed += "--eval_features, --stop_when may change"
+        allowed = ": only --checkpoint_every, --export_dir, --strategy, --replicas, --eval_every, "
+        allowed += "--eval_metrics, --eval_features, --stop_when may change"
         refused(train(*resume, *words), f"cannot resume with {says}{allowed}")
     assert tree(folder) == before
 
