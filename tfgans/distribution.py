@@ -124,11 +124,11 @@ class Team:
         @tf.function
         def told():
             context = tf.distribute.get_replica_context()
-            own = tf.concat([_bits(variable) for variable in variables], axis=0)
+            each = [_bits(variable) for variable in variables]
+            own, sizes = tf.concat(each, axis=0), [bits.shape[0] for bits in each]
             is_first = tf.equal(context.replica_id_in_sync_group, 0)
-            told = tf.where(is_first, own, tf.zeros_like(own))
-            bits = context.all_reduce(tf.distribute.ReduceOp.SUM, told)
-            sizes = [_bits(variable).shape[0] for variable in variables]
+            given = tf.where(is_first, own, tf.zeros_like(own))
+            bits = context.all_reduce(tf.distribute.ReduceOp.SUM, given)
             for variable, part in zip(variables, tf.split(bits, sizes), strict=True):
                 words = [part.shape[0] // max(1, variable.shape.num_elements())]
                 shape = [*variable.shape, *([] if words == [1] else words)]

@@ -66,7 +66,6 @@ class Result:
         weights_sha256: Hash of networks, average and optimisers.
         metrics: The last line of `metrics.jsonl`: means of the logs over its window.
         model: The trained model; of a run that was evaluated, at the best checkpoint.
-        is_chief: Whether this process wrote the folders; of several workers only the first does.
     """
 
     run_dir: pathlib.Path | None
@@ -75,7 +74,6 @@ class Result:
     weights_sha256: str
     metrics: dict[str, float]
     model: keras.Model
-    is_chief: bool = True
 
 
 def train(variant, *, run_dir=None, resume=False, **given) -> Result:
@@ -324,7 +322,7 @@ def _assist(model, plan, team) -> Result:
             raise
         raise KeyboardInterrupt(f"{patient.received.name}; the chief has left too") from error
     export_dir, sha256 = pathlib.Path(plan["export_dir"]), model.weights_sha256()
-    return Result(None, export_dir, int(model.step.numpy()), sha256, {}, model, is_chief=False)
+    return Result(None, export_dir, int(model.step.numpy()), sha256, {}, model)
 
 
 def _run(model, plan, folder, team) -> Result:
@@ -437,9 +435,10 @@ def _card(plan, sha256, facts) -> dict[str, Any]:
 
 def _report_data(source, folder) -> str:
     """Tells what is trained on, and lists in the run folder the files that could not be read."""
-    if folder is not None:
-        print(source.description, file=sys.stderr)
-    if folder is not None and source.bad_files:
+    if folder is None:  # the chief tells it
+        return source.licence
+    print(source.description, file=sys.stderr)
+    if source.bad_files:
         lines = [f"{_printable(name)}\t{reason}\n" for name, reason in source.bad_files]
         (folder / "bad_files.txt").write_text("".join(lines), encoding="utf-8")
     return source.licence

@@ -101,16 +101,21 @@ def fingerprint(name, seed):
     """
     from tfgans import export
 
+    words = [f"--variant={name}", f"--seed={seed}", "--steps=3", "--batch_size=16"]
     with tempfile.TemporaryDirectory() as scratch:
-        words = [f"--variant={name}", f"--seed={seed}", "--steps=3", "--batch_size=16", "--json"]
-        where = [f"--run_dir={scratch}/run", f"--export_dir={scratch}/export"]
-        command = [sys.executable, "train.py", *words, *where]
-        done = subprocess.run(command, cwd=REPO, stdout=subprocess.PIPE, text=True, check=False)
-        if done.returncode:
+        code, result = run(words, scratch)
+        if code:
             return None
-        weights = json.loads(done.stdout.splitlines()[-1])["weights_sha256"]
         pictures = export.load_saved_model(f"{scratch}/export").sample(16, seed=0)
-    return hashlib.sha256(weights.encode() + pictures.tobytes()).hexdigest()
+    return hashlib.sha256(result["weights_sha256"].encode() + pictures.tobytes()).hexdigest()
+
+
+def run(words, scratch):
+    """Runs train.py in a scratch folder, exporting to `export`; returns exit code and result."""
+    where = [f"--run_dir={scratch}/run", f"--export_dir={scratch}/export", "--json"]
+    command = [sys.executable, "train.py", *words, *where]
+    done = subprocess.run(command, cwd=REPO, stdout=subprocess.PIPE, text=True, check=False)
+    return done.returncode, {} if done.returncode else json.loads(done.stdout.splitlines()[-1])
 
 
 def place(name, seed):
@@ -120,22 +125,18 @@ def place(name, seed):
 
 def train(row, seed):
     """Trains a row, keeps its generator, and returns what its card says, judged."""
-    command = ["train.py", f"--variant={row.name}", *([f"--seed={seed}"] if seed else [])]
-    told = {"command": " ".join(["python", *command]), "variant": row.name}
+    words = [f"--variant={row.name}", *([f"--seed={seed}"] if seed else [])]
+    told = {"command": " ".join(["python train.py", *words]), "variant": row.name}
     with tempfile.TemporaryDirectory() as scratch:
-        where = [f"--run_dir={scratch}/run", f"--export_dir={scratch}/export", "--json"]
-        done = subprocess.run(
-            [sys.executable, *command, *where], cwd=REPO, stdout=subprocess.PIPE, text=True
-        )
-        if done.returncode:
-            return {**told, "failure": f"ended with exit code {done.returncode}"}
+        code, result = run(words, scratch)
+        if code:
+            return {**told, "failure": f"ended with exit code {code}"}
         exported = pathlib.Path(scratch, "export")
         judged = judge(exported)
-        log = json.loads(done.stdout.splitlines()[-1])["metrics"]
         card = json.loads((exported / "card.json").read_text(encoding="utf-8"))
         facts = {key: value for key, value in card.items() if key != "signatures"}
         kept = keep(row.name, seed, exported)
-    return {**told, "log": log, **facts, **judged, **kept}
+    return {**told, "log": result["metrics"], **facts, **judged, **kept}
 
 
 def judged(result):

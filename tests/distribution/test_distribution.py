@@ -36,6 +36,13 @@ def gpus(monkeypatch):
     return found
 
 
+@pytest.fixture
+def two_workers(monkeypatch):
+    """Makes the environment say that this is the second of two workers."""
+    for key, value in WORKERS.items():
+        monkeypatch.setenv(key, value)
+
+
 def placed(*arguments):
     found = distribution.place(*arguments)
     return found.kind, found.devices, found.num_replicas
@@ -57,9 +64,7 @@ def test_all_gpus_are_taken(gpus):
     assert placed("mirrored", 2) == ("mirrored", ("CPU:0", "CPU:1"), 2)
 
 
-def test_workers_count_for_all(monkeypatch, gpus):
-    monkeypatch.setenv("TFGANS_WORKERS", WORKERS["TFGANS_WORKERS"])
-    monkeypatch.setenv("JOB_COMPLETION_INDEX", WORKERS["JOB_COMPLETION_INDEX"])
+def test_workers_count_for_all(two_workers, gpus):
     found = distribution.place()
     assert found == distribution.place("multi_worker")
     assert found.cluster == Cluster(("a:1", "b:1"), 1)
@@ -69,7 +74,7 @@ def test_workers_count_for_all(monkeypatch, gpus):
     assert distribution.place("mirrored").num_replicas == 4
 
 
-def test_workers_get_their_gpus(monkeypatch, gpus):
+def test_workers_get_their_gpus(monkeypatch, two_workers, gpus):
     opened = []
 
     def strategy(resolver):
@@ -77,21 +82,17 @@ def test_workers_get_their_gpus(monkeypatch, gpus):
         return tf.distribute.get_strategy()
 
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", strategy)
-    for key, value in WORKERS.items():
-        monkeypatch.setenv(key, value)
     gpus += [Gpu()] * 4
     with pytest.raises(UsageError, match="8 replicas were to be had, 1 are there"):
         distribution.place().open()
     assert opened == [({"GPU": 4}, 1)]
 
 
-def test_an_occupied_port_is_told_in_one_line(monkeypatch):
+def test_an_occupied_port_is_told_in_one_line(monkeypatch, two_workers):
     def strategy(resolver):
         raise tf.errors.UnknownError(None, None, "Could not start gRPC server")
 
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", strategy)
-    for key, value in WORKERS.items():
-        monkeypatch.setenv(key, value)
     with pytest.raises(UsageError, match="strategy='multi_worker': Could not start gRPC server"):
         distribution.place().open()
 

@@ -178,7 +178,7 @@ def run(arguments: dict[str, Any]) -> None:
             text = json.dumps(training.resolve(**arguments), indent=None if as_json else 2)
         else:
             result = training.train(**arguments)
-            text = _summary(result, as_json) if result.is_chief else ""
+            text = _summary(result, as_json) if result.run_dir else ""  # the chief's alone
     if text:
         print(text)
 
