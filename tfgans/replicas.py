@@ -51,11 +51,13 @@ def expecting_means(optimizer):
     """Keeps a Keras optimiser from summing the gradients of the replicas, and returns it.
 
     They come to it as means already: so their norm is that of the whole batch, and an overflow in
-    one replica is one in all, which `LossScaleOptimizer` would not see.
+    one replica is one in all, which `LossScaleOptimizer` would not see. Of one replica the sum
+    would be an `IdentityN` of all gradients, which leads TensorFlow's dependency optimizer astray:
+    it drops orders that follow from that node, then the node, and two updates of one variable in a
+    step may change places.
     """
-    if several():
-        inner = getattr(optimizer, "inner_optimizer", optimizer)
-        inner._all_reduce_sum_gradients = lambda pairs: pairs
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner._all_reduce_sum_gradients = lambda pairs: pairs
     return optimizer
 
 

@@ -23,10 +23,18 @@ CONTENDERS = {  # name -> (module, class, its arguments)
     "ours_bfloat16": ("ours", "Ours", {"precision": "mixed_bfloat16"}),
     "pytorch_bfloat16": ("pytorch", "PyTorch", {"bfloat16": True}),
 }
+SAMPLERS = {
+    "saved_model": ("saved_model", "SavedModel", {}),
+    "predict": ("plain_keras", "Predict", {}),
+    "pytorch_sampler": ("pytorch", "Sampler", {}),
+    "pytorch_compile_sampler": ("pytorch", "Sampler", {"compiled": True}),
+    "saved_model_bfloat16": ("saved_model", "SavedModel", {"precision": "mixed_bfloat16"}),
+    "pytorch_bfloat16_sampler": ("pytorch", "Sampler", {"bfloat16": True}),
+}
 
 
 def made(contender, workload, folder, tiny):
-    module, name, arguments = CONTENDERS[contender]
+    module, name, arguments = (CONTENDERS | SAMPLERS)[contender]
     game = workloads.WORKLOADS[workload]
     cls = getattr(importlib.import_module(f"peers.{module}"), name)
     return cls(game.tiny() if tiny else game, folder, **arguments)

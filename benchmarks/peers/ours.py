@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import tfgans
 from peers import keras_steps, workloads
-from tfgans import compat, data, layers, runs
+from tfgans import compat, data, export, layers, runs
 
 
 class Ours(keras_steps.KerasSteps):
@@ -18,6 +18,7 @@ class Ours(keras_steps.KerasSteps):
 
     def __init__(self, workload, folder, precision="float32"):
         compat.disable_remapper()  # as `tfgans.train` does
+        self.precision = precision
         options = {"n_critic": workload.n_critic, "ema_decay": 0.0}
         options["generator.latent_dim"] = workload.latent_dim
         options["generator.width"], options["discriminator.width"] = workload.widths
@@ -51,6 +52,10 @@ class Ours(keras_steps.KerasSteps):
         }
         arrays["u"] = [layer.u.numpy() for layer in self.normalized]
         workloads.write_weights(self.folder, arrays)
+
+    def export_saved_model(self):
+        """Stores the generator as users export it."""
+        export.export(self.model, pathlib.Path(self.folder, f"saved_model_{self.precision}"), {})
 
     def environment(self):
         """Returns versions and threads."""

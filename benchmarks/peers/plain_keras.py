@@ -7,6 +7,7 @@ Reference:
 import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
@@ -193,8 +194,30 @@ class PlainKeras(keras_steps.KerasSteps):
         rows["u"] = [layer.vector_u for layer in normalized]
         for name, row in rows.items():
             for variable, array in zip(row, workloads.weights(folder, name), strict=True):
-                variable.assign(array)
+                variable.assign(array.reshape(variable.shape))
 
     def draw_from(self, draws):
         """Puts an iterator in place of the model's own draws."""
         self.model.latent = self.model.mix = lambda batch_size: next(draws)
+
+
+class Predict(PlainKeras):
+    """Draws pictures from the generator by Keras' `predict`."""
+
+    def pictures(self, count):
+        """Returns pictures of the shared latents, as lists."""
+        return self.generated(workloads.latents(self.workload, count)).tolist()
+
+    def sampled(self, count):
+        """Returns the seconds that `count` pictures take."""
+        draws = np.random.default_rng(0)
+        shape = (count, self.workload.latent_dim)
+        return workloads.duration(
+            lambda n: self.generated(draws.standard_normal(shape, np.float32)), count
+        )
+
+    def generated(self, latents):
+        """Returns uint8 pictures."""
+        size = workloads.SAMPLES_AT_ONCE
+        images = self.model.generator.predict(latents, batch_size=size, verbose=0)
+        return workloads.to_uint8(images)

@@ -150,6 +150,42 @@ class PyTorch:
         return counter.flops
 
 
+class Sampler(PyTorch):
+    """Draws pictures from the generator in evaluation mode."""
+
+    def __init__(self, workload, folder, compiled=False, bfloat16=False):
+        super().__init__(workload, folder, bfloat16=bfloat16)
+        self.generator = self.game.generator.eval()
+        if compiled:
+            self.generator = torch.compile(self.generator)
+
+    def pictures(self, count):
+        """Returns pictures of the shared latents, as lists."""
+        latents = torch.from_numpy(workloads.latents(self.workload, count))
+        return self.generated(latents.split(workloads.SAMPLES_AT_ONCE)).tolist()
+
+    def sampled(self, count):
+        """Returns the seconds that `count` pictures take."""
+        return workloads.duration(lambda n: self.generated(self.drawn(n)), count)
+
+    def drawn(self, count):
+        """Yields latents in batches."""
+        for first in range(0, count, workloads.SAMPLES_AT_ONCE):
+            rows = min(workloads.SAMPLES_AT_ONCE, count - first)
+            yield torch.randn(rows, self.workload.latent_dim)
+
+    @torch.inference_mode()
+    def generated(self, batches):
+        """Returns uint8 pictures, channels last."""
+        pictures = []
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.game.bfloat16):
+            for latents in batches:
+                images = self.generator(latents).float()
+                levels = ((images + 1.0) * 127.5).round_().clamp_(0, 255).to(torch.uint8)
+                pictures.append(levels.movedim(1, -1))
+        return torch.cat(pictures).numpy()
+
+
 class Counter(TorchDispatchMode):
     """Adds up what PyTorch's own `FlopCounterMode` would, which fails on a double backward."""
 
@@ -171,11 +207,14 @@ def start_from(network, arrays):
             normalized = getattr(layer, "parametrizations", None)
             parameters.append(normalized.weight.original if normalized else layer.weight)
             parameters += [] if layer.bias is None else [layer.bias]
-    # (in, out), (height, width, in, out) or, of transposed convolutions, (height, width, out, in)
+    # (in, out), (height, width, in, out) or, of transposed convolutions, (height, width, out, in);
+    # where the last layer is a convolution over the whole map, ours is dense.
     orders = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}
     with torch.no_grad():
         for parameter, array in zip(parameters, arrays, strict=True):
-            parameter.copy_(torch.from_numpy(array).permute(orders[array.ndim]))
+            first, *others = parameter.shape
+            theirs = torch.from_numpy(array).reshape(*others[1:], *others[:1], first)
+            parameter.copy_(theirs.permute(orders[parameter.ndim]))
         for layer in network.modules():  # the power iterations start at their end
             if hasattr(layer, "parametrizations"):
                 normalized = layer.parametrizations.weight

@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 ELEMENTS = 10  # steps' worth of pictures that are held in memory, and steps of the check
+SAMPLES_AT_ONCE = 64  # in which pictures are generated
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +114,17 @@ def noise(workload, folder):
     return [[kind[step, part] for kind, part in order] for step in range(ELEMENTS)]
 
 
+def latents(workload, count):
+    """Returns float32 `(count, latent_dim)`, the same for all."""
+    draws = np.random.default_rng(1)
+    return draws.standard_normal((count, workload.latent_dim), np.float32)
+
+
+def to_uint8(images):
+    """Returns float32 images in [-1, 1] as uint8 pictures, rounded."""
+    return np.clip(np.round((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
 def write_weights(folder, arrays):
     """Stores lists of arrays by name."""
     flat = {f"{name}/{i:03d}": array for name, row in arrays.items() for i, array in enumerate(row)}
@@ -133,3 +145,13 @@ def timed(contender, count):
         float(contender.step()["g_loss"])  # a loss that is known is a step that has ended
         seconds.append(time.perf_counter() - start)
     return {"seconds": seconds}
+
+
+def duration(generate, count):
+    """Returns the seconds that `count` pictures took."""
+    start = time.perf_counter()
+    found = generate(count)
+    seconds = time.perf_counter() - start
+    if len(found) != count or found.dtype != np.uint8:
+        raise ValueError(f"{count} pictures were asked for, got {found.dtype} {found.shape}")
+    return seconds

@@ -10,6 +10,7 @@ import pytest
 def _bench(repo, monkeypatch):
     monkeypatch.syspath_prepend(str(repo / "benchmarks"))
     names = {"run": "train_steps", "games": "peers.workloads", "child": "peers.child"}
+    names |= {"process": "peers.process", "sampling": "sampling", "folder": "folder_speed"}
     return types.SimpleNamespace(**{k: importlib.import_module(v) for k, v in names.items()})
 
 
@@ -41,9 +42,9 @@ def test_another_game_is_told_from_ours(bench, tmp_path):
 
 def test_a_contender_that_fails_is_told_with_its_reason(bench, tmp_path):
     options = types.SimpleNamespace(tiny=True, torch_python="python-without-torch")
-    with bench.run.Child("plain_keras", "mlp_gan", str(tmp_path), options) as process:
+    with bench.process.Child("plain_keras", "mlp_gan", str(tmp_path), options) as process:
         for _ in range(2):
-            with pytest.raises(bench.run.ContenderError, match=r"pictures\.npz|has ended"):
+            with pytest.raises(bench.process.ContenderError, match=r"pictures\.npz|has ended"):
                 process.ask("timed", count=1)
 
 
@@ -51,15 +52,19 @@ def test_table_stands_between_its_marks(bench):
     row = {"median_s": 0.25, "minimum_s": 0.2, "steps": 40, "to_fastest_peer": 0.5}
     failed = {"error": "ModuleNotFoundError: No module named 'torch'"}
     result = {"workloads": {"wgan_gp": {"contenders": {"ours": row, "pytorch": failed}}}}
-    before, after = (f"{mark}\n" for mark in bench.run.MARKS)
-    written = bench.run.with_table(f"a\n{before}old\n{after}z\n", result)
+    before, after = (f"{mark}\n" for mark in bench.process.marks("train_steps.py"))
+    table = bench.run.table(result)
+    written = bench.process.with_table(f"a\n{before}old\n{after}z\n", "train_steps.py", table)
     assert written.startswith(f"a\n{before}| workload |")
     assert "| `wgan_gp` | `ours` | 250.0 | 200.0 | 40 | 0.50 |\n" in written
     assert "No module named 'torch'" in written
     assert written.endswith(f"{after}z\n")
-    assert bench.run.with_table(written, result) == written
+    assert bench.process.with_table(written, "train_steps.py", table) == written
 
 
 def test_document_has_the_marks(repo, bench):
     text = (repo / "docs" / "performance.md").read_text(encoding="utf-8")
-    assert [text.count(mark) for mark in bench.run.MARKS] == [1, 1]
+    for script in ("train_steps.py", "sampling.py", "folder_speed.py", "commands_speed.py"):
+        begin, end = bench.process.marks(script)
+        assert text.count(begin) == 1
+        assert end in text.split(begin)[1]

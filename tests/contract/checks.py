@@ -16,11 +16,13 @@ from support import (
     assign,
     changed,
     may_move,
+    optimized,
     plain_process,
     refused,
     snapshot,
     spying,
     values,
+    without_order,
 )
 
 import tfgans
@@ -213,6 +215,14 @@ def check_eager_equals_graph(subject):
         np.testing.assert_allclose(value, graph["logs"][0][name], rtol=1e-3, atol=1e-4)
 
 
+def check_order(subject):
+    """TensorFlow's optimizers leave all reads and writes of each variable in their order."""
+    nodes = optimized(subject.model.train_step, subject.batch(0))
+    assert any("Assign" in node.op for node in nodes.values()), "the graph writes nothing"
+    pairs = without_order(nodes)
+    assert not pairs, f"{len(pairs)} pairs have no order, such as {pairs[0]}"
+
+
 def check_equal_runs(subject):
     """Eight runs from one start end in one hash."""
     hashes = set()
@@ -379,6 +389,7 @@ CHECKS = (
     check_critic_parts,
     check_needs,
     check_eager_equals_graph,
+    check_order,
     check_equal_runs,
     check_seeds,
     check_keras_file,

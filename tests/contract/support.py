@@ -1,7 +1,10 @@
 """What the checks of the contract stand on: a row under test, spies, a process without Keras."""
 
+import collections
 import contextlib
 import functools
+import graphlib
+import itertools
 import json
 import re
 import subprocess
@@ -10,6 +13,9 @@ import sys
 import numpy as np
 import plain_tensorflow
 import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import config_pb2
+from tensorflow.python.grappler import tf_optimizer
 
 import tfgans
 from tfgans import registry
@@ -226,3 +232,37 @@ def close_process():
     if plain_process.cache_info().currsize:
         plain_process().close()
         plain_process.cache_clear()
+
+
+def optimized(function, *arguments):
+    """Returns the nodes, by name, of a function's graph as TensorFlow's optimizers leave it."""
+    graph = tf.function(function, autograph=False).get_concrete_function(*arguments).graph
+    meta = tf.compat.v1.train.export_meta_graph(graph=graph, graph_def=graph.as_graph_def())
+    kept = [tensor.op for tensor in (*graph.inputs, *graph.outputs)] + list(graph.control_outputs)
+    names = dict.fromkeys(operation.name for operation in kept)
+    meta.collection_def["train_op"].node_list.value.extend(names)
+    config = config_pb2.ConfigProto()
+    config.graph_options.rewrite_options.min_graph_nodes = -1  # optimize small graphs too
+    return {node.name: node for node in tf_optimizer.OptimizeGraph(config, meta).node}
+
+
+def without_order(nodes):
+    """Returns the pairs of accesses to a variable, one a write, of which either may come first."""
+    inputs = {
+        name: [source.lstrip("^").split(":")[0] for source in node.input]
+        for name, node in nodes.items()
+    }
+    before = {}
+    for name in graphlib.TopologicalSorter(inputs).static_order():
+        before[name] = set(inputs[name]).union(*(before[source] for source in inputs[name]))
+    accesses = collections.defaultdict(list)
+    for name, node in nodes.items():
+        for source in inputs[name]:
+            if nodes[source].attr["dtype"].type == types_pb2.DT_RESOURCE:
+                accesses[source].append((name, node.op == "ReadVariableOp"))
+    return [
+        (one, other)
+        for found in accesses.values()
+        for (one, reads), (other, reads_too) in itertools.combinations(found, 2)
+        if not ((reads and reads_too) or one in before[other] or other in before[one])
+    ]

@@ -11,7 +11,7 @@ import pytest
 import support
 import tensorflow as tf
 
-from tfgans import losses
+from tfgans import losses, registry, replicas
 from tfgans.adversarial import AdversarialModel
 from tfgans.layers import SpectralNormalization
 from tfgans.variant import Variant
@@ -556,3 +556,9 @@ class OverflowsWhenTraced(Sound):
 def test_a_fault_is_caught(row, check, message):
     with pytest.raises(AssertionError, match=message):
         check(support.Subject(row))
+
+
+def test_updates_that_lost_their_order_are_caught(monkeypatch):
+    monkeypatch.setattr(replicas, "expecting_means", lambda optimizer: optimizer)
+    with pytest.raises(AssertionError, match="have no order"):
+        checks.check_order(support.Subject(registry.load("wgan")))

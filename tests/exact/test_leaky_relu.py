@@ -66,4 +66,4 @@ def test_derivatives_of_a_penalty_are_those_of_keras_with_fewer_convolutions():
         np.testing.assert_allclose(found[0][index], found[1][index], rtol=1e-5, atol=1e-7)
         assert np.abs(found[0][index]).max() > 0
     # Keras goes backwards once more, from the last activation: by each kernel, and by its input.
-    assert counts[1] - counts[0] == 2 * (len(kernels) - 1)
+    assert counts[1] - counts[0] == 2 * len(kernels)

@@ -5,6 +5,10 @@ import math
 import keras
 from keras import ops
 
+from tfgans.layers.convolution import Conv2D, ConvMeanPool, UpsampleConv
+
+_KINDS = (keras.layers.Dense, keras.layers.Conv2D, Conv2D, ConvMeanPool, UpsampleConv)
+
 
 @keras.saving.register_keras_serializable("tfgans")
 class SpectralNormalization(keras.layers.Layer):
@@ -20,11 +24,9 @@ class SpectralNormalization(keras.layers.Layer):
     owns the layer. So the real and the generated batch, the gradient penalty and the other
     player's step all see one and the same function, and the kernel is only the optimiser's.
 
-    The layer's input is divided by sigma: that is W / sigma, leaves the bias alone, and cannot
-    overflow in float16 as dividing the output could.
-
     Args:
-        layer: `keras.layers.Dense` or `keras.layers.Conv2D`, with no activation of its own.
+        layer: `keras.layers.Dense`, `keras.layers.Conv2D` or a convolution of `tfgans.layers`,
+            with no activation of its own.
 
     Raises:
         ValueError: If `layer` is of another kind or has an activation.
@@ -35,8 +37,9 @@ class SpectralNormalization(keras.layers.Layer):
 
     def __init__(self, layer, **kwargs):
         super().__init__(**kwargs)
-        if type(layer) not in (keras.layers.Dense, keras.layers.Conv2D):
-            raise ValueError(f"layer={layer!r} must be a keras Dense or Conv2D")
+        if type(layer) not in _KINDS:
+            names = ", ".join(dict.fromkeys(kind.__name__ for kind in _KINDS))
+            raise ValueError(f"layer={layer!r} must be a {names}")
         if layer.activation is not keras.activations.linear:
             raise ValueError(f"{layer.name} must be without activation: put that in a layer after")
         self.layer = layer
@@ -77,7 +80,11 @@ class SpectralNormalization(keras.layers.Layer):
 
     def call(self, inputs):
         """Applies the layer with kernel W / sigma(W)."""
-        return self.layer(inputs / ops.cast(self.sigma(), inputs.dtype))
+        kernel, *others = self.layer.weights
+        values = [(kernel, ops.cast(kernel, "float32") / self.sigma())]
+        values += [(other, other.value) for other in others]
+        with keras.StatelessScope(values):  # in which the layer reads these
+            return self.layer(inputs)
 
     def compute_output_shape(self, input_shape):
         """The shape that the inner layer gives."""

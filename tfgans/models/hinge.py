@@ -13,7 +13,7 @@ is an averaged generator (`ema_decay`), which the paper does not have.
 import keras
 import tensorflow as tf
 
-from tfgans import losses
+from tfgans import losses, optimizers
 from tfgans.adversarial import AdversarialModel
 from tfgans.networks import dcgan
 from tfgans.variant import Variant
@@ -57,7 +57,7 @@ VARIANTS = (
         name="hinge",
         model=HingeGAN,
         networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
-        optimizers={"g_optimizer": keras.optimizers.Adam, "d_optimizer": keras.optimizers.Adam},
+        optimizers={"g_optimizer": optimizers.Adam, "d_optimizer": keras.optimizers.Adam},
         options={
             "ema_decay": 0.999,
             "g_optimizer.learning_rate": 2e-4,

@@ -9,7 +9,7 @@ What is sampled is an averaged generator (`ema_decay`), which the paper does not
 
 import keras
 
-from tfgans import losses
+from tfgans import losses, optimizers
 from tfgans.adversarial import AdversarialModel
 from tfgans.networks import dcgan
 from tfgans.variant import Variant
@@ -36,7 +36,7 @@ VARIANTS = (
         name="lsgan",
         model=LSGAN,
         networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
-        optimizers={"g_optimizer": keras.optimizers.Adam, "d_optimizer": keras.optimizers.Adam},
+        optimizers={"g_optimizer": optimizers.Adam, "d_optimizer": keras.optimizers.Adam},
         options={
             "ema_decay": 0.999,
             "g_optimizer.learning_rate": 2e-4,

@@ -12,12 +12,12 @@ is an averaged generator (`ema_decay`), which the paper does not have.
 
 import keras
 
-from tfgans import losses
+from tfgans import losses, optimizers
 from tfgans.adversarial import AdversarialModel
 from tfgans.networks import dcgan, mlp
 from tfgans.variant import Variant
 
-ADAM = {"g_optimizer": keras.optimizers.Adam, "d_optimizer": keras.optimizers.Adam}
+ADAM = {"g_optimizer": optimizers.Adam, "d_optimizer": keras.optimizers.Adam}
 
 
 @keras.saving.register_keras_serializable("tfgans")

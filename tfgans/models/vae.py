@@ -17,7 +17,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from tfgans import reconstruction
+from tfgans import optimizers, reconstruction
 from tfgans.base import GenerativeModel
 from tfgans.errors import UsageError
 from tfgans.networks import mlp
@@ -128,7 +128,7 @@ VARIANTS = (
         name="vae",
         model=VAE,
         networks={"encoder": mlp.encoder, "decoder": mlp.decoder},
-        optimizers={"vae_optimizer": keras.optimizers.Adam},
+        optimizers={"vae_optimizer": optimizers.Adam},
         options={
             "encoder.width": 256,
             "decoder.width": 256,

@@ -12,7 +12,7 @@ falling to 0, and samples an averaged generator: docs/decisions.md has what was 
 
 import keras
 
-from tfgans import losses, penalties
+from tfgans import losses, optimizers, penalties
 from tfgans.adversarial import AdversarialModel
 from tfgans.networks import dcgan
 from tfgans.variant import Variant
@@ -50,7 +50,7 @@ class WGANGP(AdversarialModel):
         return self.gp_weight * penalties.gradient_penalty(critic, real, fake, noise=mix)
 
 
-ADAM = {"g_optimizer": keras.optimizers.Adam, "d_optimizer": keras.optimizers.Adam}
+ADAM = {"g_optimizer": optimizers.Adam, "d_optimizer": keras.optimizers.Adam}
 TINY = {"n_critic": 2, "generator.latent_dim": 4, "generator.width": 4, "discriminator.width": 4}
 
 VARIANTS = (

@@ -2,7 +2,14 @@
 
 import keras
 
-from tfgans.layers import LeakyReLU, SpectralNormalization, WeightClip
+from tfgans.layers import (
+    BatchNormalization,
+    Conv2D,
+    Conv2DTranspose,
+    LeakyReLU,
+    SpectralNormalization,
+    WeightClip,
+)
 from tfgans.networks.sizes import latent_input, start_and_doublings
 from tfgans.variant import DataSpec
 
@@ -38,9 +45,9 @@ def generator(data: DataSpec, *, latent_dim=100, width=0, batch_norm=True, const
     maps = _project(latent, (height, breadth, channels[0]), use_bias=not batch_norm)
     for count in [*channels[1:], data.image_shape[-1]]:
         maps = _activate(maps, "relu", batch_norm)
-        maps = keras.layers.Conv2DTranspose(
-            count, 4, 2, "same", use_bias=not batch_norm, kernel_initializer=_normal()
-        )(maps)
+        maps = Conv2DTranspose(count, 4, 2, use_bias=not batch_norm, kernel_initializer=_normal())(
+            maps
+        )
     image = keras.layers.Activation("tanh", dtype="float32", name="image")(maps)
     return keras.Model({"latent": latent}, image, name="generator")
 
@@ -51,8 +58,8 @@ def discriminator(
     """Builds a stack of strided convolutions, each halving the picture.
 
     At 64x64x3: 64 - 128 - 256 - 512 channels, kernel 4, stride 2, LeakyReLU 0.2, then one number
-    from a convolution over the whole 4x4 map. Batch normalisation after all but the first and
-    the last. Maps have at most 8 times `width` channels.
+    from the flattened 4x4 map. Batch normalisation after all but the first and the last. Maps
+    have at most 8 times `width` channels.
 
     Args:
         data: Shape of the pictures.
@@ -70,16 +77,26 @@ def discriminator(
     Reference:
         Radford et al., 2015, arXiv:1511.06434, Section 3.
     """
-    height, breadth, doublings = start_and_doublings(data)
+    _, _, doublings = start_and_doublings(data)
     clip = WeightClip(weight_clip) if weight_clip else None
-    layer_options = {"use_bias": not batch_norm, "spectral_norm": spectral_norm, "clip": clip}
+
+    def layer(kind, *sizes, name=None):
+        made = kind(
+            *sizes,
+            use_bias=not batch_norm,
+            kernel_initializer=_normal(),
+            kernel_constraint=clip,
+            bias_constraint=clip,
+            name=None if spectral_norm else name,
+        )
+        return SpectralNormalization(made, name=name) if spectral_norm else made
+
     image = keras.Input(data.image_shape, name="image")
     maps = image
     for level in range(doublings):
-        maps = _convolve(maps, width * min(8, 2**level), 4, 2, "same", **layer_options)
+        maps = layer(Conv2D, width * min(8, 2**level), 4, 2)(maps)
         maps = _activate(maps, "leaky_relu", batch_norm and level > 0, clip)
-    logits = _convolve(maps, 1, (height, breadth), 1, "valid", **layer_options)
-    logits = keras.layers.Flatten(name="logits")(logits)
+    logits = layer(keras.layers.Dense, 1, name="logits")(keras.layers.Flatten()(maps))
     return keras.Model({"image": image}, logits, name="discriminator")
 
 
@@ -98,7 +115,7 @@ def _project(latent, shape, use_bias):
 
 def _activate(maps, activation, batch_norm, clip=None):
     if batch_norm:
-        maps = keras.layers.BatchNormalization(
+        maps = BatchNormalization(
             momentum=0.9,
             epsilon=1e-5,
             gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
@@ -106,17 +123,3 @@ def _activate(maps, activation, batch_norm, clip=None):
             beta_constraint=clip,
         )(maps)
     return (LeakyReLU(0.2) if activation == "leaky_relu" else keras.layers.ReLU())(maps)
-
-
-def _convolve(maps, count, kernel, stride, padding, *, use_bias, spectral_norm, clip):
-    convolution = keras.layers.Conv2D(
-        count,
-        kernel,
-        stride,
-        padding,
-        use_bias=use_bias,
-        kernel_initializer=_normal(),
-        kernel_constraint=clip,
-        bias_constraint=clip,
-    )
-    return (SpectralNormalization(convolution) if spectral_norm else convolution)(maps)

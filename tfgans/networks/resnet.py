@@ -2,7 +2,14 @@
 
 import keras
 
-from tfgans.layers import LeakyReLU, SpectralNormalization
+from tfgans.layers import (
+    BatchNormalization,
+    Conv2D,
+    ConvMeanPool,
+    LeakyReLU,
+    SpectralNormalization,
+    UpsampleConv,
+)
 from tfgans.networks.sizes import latent_input, layers_of, start_and_doublings
 from tfgans.variant import DataSpec
 
@@ -26,12 +33,12 @@ def generator(data: DataSpec, *, latent_dim=128, width=256):
     """
     height, breadth, doublings = start_and_doublings(data)
     latent = latent_input(latent_dim)
-    maps = keras.layers.Dense(height * breadth * width, kernel_initializer=_glorot())(latent)
+    maps = keras.layers.Dense(height * breadth * width, kernel_initializer=_glorot(1.0))(latent)
     maps = keras.layers.Reshape((height, breadth, width))(maps)
     for _ in range(doublings):
         maps = _up_block(maps, width)
     maps = _normalised_relu(maps)
-    maps = _convolution(data.image_shape[-1], 3)(maps)
+    maps = _convolution(Conv2D, data.image_shape[-1], 3)(maps)
     image = keras.layers.Activation("tanh", dtype="float32", name="image")(maps)
     return keras.Model({"latent": latent}, image, name="generator")
 
@@ -56,60 +63,62 @@ def discriminator(data: DataSpec, *, width=128, num_flat_blocks=2):
     image = keras.Input(data.image_shape, name="image")
     maps = _first_down_block(image, width)
     for _ in range(max(1, doublings - 2)):
-        maps = _block(maps, width, downsample=True)
+        maps = _down_block(maps, width)
     for _ in layers_of(num_flat_blocks):
-        maps = _block(maps, width, downsample=False)
+        maps = _flat_block(maps, width)
     features = LeakyReLU(0.0)(maps)
     # A mean times the number of pixels: Keras has no layer for a global sum.
     pixels = features.shape[1] * features.shape[2]
     features = keras.layers.GlobalAveragePooling2D()(features)
     features = keras.layers.Rescaling(float(pixels))(features)
-    dense = keras.layers.Dense(1, kernel_initializer=_glorot())
+    dense = keras.layers.Dense(1, kernel_initializer=_glorot(1.0))
     logits = SpectralNormalization(dense, name="logits")(features)
     return keras.Model({"image": image}, logits, name="discriminator")
 
 
-def _glorot(gain=1.0):
+def _glorot(gain):
     return keras.initializers.VarianceScaling(gain**2, "fan_avg", "uniform")
 
 
-def _convolution(count, kernel, gain=1.0):
-    return keras.layers.Conv2D(count, kernel, padding="same", kernel_initializer=_glorot(gain))
+def _convolution(kind, width, kernel_size, gain=1.0):
+    return kind(width, kernel_size, kernel_initializer=_glorot(gain))
 
 
-def _normalised(count, kernel, gain=1.0):
-    return SpectralNormalization(_convolution(count, kernel, gain))
+def _normalised(kind, width, kernel_size, gain=1.0):
+    return SpectralNormalization(_convolution(kind, width, kernel_size, gain))
 
 
 def _normalised_relu(maps):
-    maps = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(maps)
+    maps = BatchNormalization(momentum=0.9, epsilon=1e-5)(maps)
     return keras.layers.ReLU()(maps)
 
 
 def _up_block(maps, width):
     """BN, ReLU, double, 3x3, BN, ReLU, 3x3; the shortcut doubles and has a 1x1."""
-    residual = keras.layers.UpSampling2D()(_normalised_relu(maps))
-    residual = _convolution(width, 3, gain=2**0.5)(residual)
-    residual = _convolution(width, 3, gain=2**0.5)(_normalised_relu(residual))
-    shortcut = _convolution(width, 1)(keras.layers.UpSampling2D()(maps))
+    residual = _convolution(UpsampleConv, width, 3, gain=2**0.5)(_normalised_relu(maps))
+    residual = _convolution(Conv2D, width, 3, gain=2**0.5)(_normalised_relu(residual))
+    shortcut = _convolution(UpsampleConv, width, 1)(maps)
     return keras.layers.Add()([residual, shortcut])
 
 
 def _first_down_block(image, width):
-    """3x3, ReLU, 3x3, halve: no ReLU on raw pixels; the shortcut halves before its 1x1."""
-    residual = _normalised(width, 3, gain=2**0.5)(image)
-    residual = _normalised(width, 3, gain=2**0.5)(LeakyReLU(0.0)(residual))
-    residual = keras.layers.AveragePooling2D(2)(residual)
-    shortcut = _normalised(width, 1)(keras.layers.AveragePooling2D(2)(image))
+    """3x3, ReLU, 3x3, halve: no ReLU on raw pixels; the shortcut halves and has a 1x1."""
+    residual = _normalised(Conv2D, width, 3, gain=2**0.5)(image)
+    residual = _normalised(ConvMeanPool, width, 3, gain=2**0.5)(LeakyReLU(0.0)(residual))
+    shortcut = _normalised(ConvMeanPool, width, 1)(image)
     return keras.layers.Add()([residual, shortcut])
 
 
-def _block(maps, width, *, downsample):
-    """ReLU, 3x3, ReLU, 3x3, and halved or not; a flat block's shortcut is the identity."""
-    residual = _normalised(width, 3, gain=2**0.5)(LeakyReLU(0.0)(maps))
-    residual = _normalised(width, 3, gain=2**0.5)(LeakyReLU(0.0)(residual))
-    if not downsample:
-        return keras.layers.Add()([residual, maps])
-    shortcut = _normalised(width, 1)(maps)
-    halve = keras.layers.AveragePooling2D
-    return keras.layers.Add()([halve(2)(residual), halve(2)(shortcut)])
+def _down_block(maps, width):
+    """ReLU, 3x3, ReLU, 3x3, halve; the shortcut halves and has a 1x1."""
+    residual = _normalised(Conv2D, width, 3, gain=2**0.5)(LeakyReLU(0.0)(maps))
+    residual = _normalised(ConvMeanPool, width, 3, gain=2**0.5)(LeakyReLU(0.0)(residual))
+    shortcut = _normalised(ConvMeanPool, width, 1)(maps)
+    return keras.layers.Add()([residual, shortcut])
+
+
+def _flat_block(maps, width):
+    """ReLU, 3x3, ReLU, 3x3; the shortcut is the identity."""
+    residual = _normalised(Conv2D, width, 3, gain=2**0.5)(LeakyReLU(0.0)(maps))
+    residual = _normalised(Conv2D, width, 3, gain=2**0.5)(LeakyReLU(0.0)(residual))
+    return keras.layers.Add()([residual, maps])

@@ -1,0 +1,88 @@
+"""How long does a user wait: for the first step of train.py, and for evaluate.py?
+
+    python benchmarks/commands_speed.py      # writes docs/results/commands_speed.json
+
+`first_step` is from the start of `python train.py --variant=wgan_gp` to the first row of its log,
+`evaluate` all of `python evaluate.py` on 10,000 generated and as many real pictures: the packaged
+digits, and the same moved by a pixel to each side, against those of the committed generator.
+"""
+
+import argparse
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+from peers import process
+
+from tfgans import data, runs
+
+REPO = process.BENCHMARKS.parent
+OUT = process.RESULTS / "commands_speed.json"
+POLL_S = 0.01
+MOVES = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--num", type=int, default=10_000, help="pictures judged, default 10000")
+    parser.add_argument("--repeats", type=int, default=5, help="starts of train.py, default 5")
+    parser.add_argument("--out", type=pathlib.Path, default=OUT, help="default docs/results")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        starts = [first_step(f"{scratch}/{turn}") for turn in range(options.repeats)]
+        judged = evaluation(pathlib.Path(scratch), options.num)
+    rows = {"first_step": {"median_s": statistics.median(starts), "all_s": starts}, **judged}
+    told = {"command": " ".join(["python benchmarks/commands_speed.py", *sys.argv[1:]])}
+    told |= {"machine": process.machine(), **runs.environment()}
+    process.write(options.out, {**told, "rows": rows})
+    print(rows)
+
+
+def first_step(scratch):
+    """Returns the seconds until a run has logged its first step."""
+    where = [f"--run_dir={scratch}/run", f"--export_dir={scratch}/export"]
+    log = pathlib.Path(scratch, "run", runs.METRICS_FILE)
+    start = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "train.py", "--variant=wgan_gp", "--steps=10", *where],
+        cwd=REPO,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as trained:
+        while not (log.exists() and log.stat().st_size):
+            if trained.poll() is not None:
+                raise RuntimeError("train.py has ended before its first step")
+            time.sleep(POLL_S)
+        return time.perf_counter() - start
+
+
+def evaluation(scratch, num):
+    """Returns the seconds and the peak of memory of evaluate.py."""
+    digits = data.open_source("digits", split="train").images()
+    moved = np.concatenate([np.roll(digits, move, axis=(1, 2)) for move in MOVES])
+    np.savez(scratch / "real.npz", images=moved)
+    words = ["--model=saved_models/zoo/wgan_gp", f"--dataset={scratch}/real.npz", "--split=train"]
+    words += [f"--num={num}", "--features=digits_cnn", "--json"]
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "evaluate.py", *words],
+        cwd=REPO,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ},
+    )
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    peak_mb = round(peak / (2**20 if sys.platform == "darwin" else 2**10))
+    seconds = time.perf_counter() - start
+    return {"evaluate": {"pictures": num, "seconds": seconds, "peak_mb": peak_mb}}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The fused Adam against Keras' own."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgans import optimizers
+
+OPTIONS = {
+    "defaults": {},
+    "of WGAN-GP": {"beta_1": 0.0, "beta_2": 0.9},
+    "another epsilon": {"epsilon": 1e-3},
+    "amsgrad": {"amsgrad": True},
+    "clipped": {"clipnorm": 0.1},
+    "with an average": {"use_ema": True, "ema_momentum": 0.9},
+    "decayed": {"weight_decay": 0.01},
+    "scheduled": {"learning_rate": keras.optimizers.schedules.PolynomialDecay(0.1, 5, 0.0)},
+}
+
+
+def moved(optimizer, dtype="float32"):
+    """Returns two variables and the optimiser's state after some steps along given gradients."""
+    draws = np.random.default_rng(0)
+    variables = [
+        keras.Variable(draws.standard_normal(shape), dtype=dtype) for shape in ((3, 4), (5,))
+    ]
+    for _ in range(5):
+        gradients = [tf.constant(draws.standard_normal(one.shape), dtype) for one in variables]
+        optimizer.apply(gradients, variables)
+    return [one.numpy() for one in (*variables, *optimizer.variables)]
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_it_is_keras_adam(name):
+    options = {"learning_rate": 0.1, **OPTIONS[name]}
+    ours, theirs = (moved(kind(**options)) for kind in (optimizers.Adam, keras.optimizers.Adam))
+    for own, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(own, other, rtol=2e-4, atol=1e-6)
+
+
+def test_it_is_algorithm_1():
+    """Against the paper's algorithm box, in double precision."""
+    rate, beta_1, beta_2, epsilon = 0.125, 0.5, 0.75, 2.0**-20  # exact in float32
+    ours = moved(optimizers.Adam(rate, beta_1, beta_2, epsilon), "float64")
+    draws = np.random.default_rng(0)
+    theta = [draws.standard_normal(shape) for shape in ((3, 4), (5,))]
+    m, v = ([np.zeros_like(one) for one in theta] for _ in range(2))
+    for t in range(1, 6):
+        for index, one in enumerate(theta):
+            gradient = draws.standard_normal(one.shape)
+            m[index] = beta_1 * m[index] + (1 - beta_1) * gradient
+            v[index] = beta_2 * v[index] + (1 - beta_2) * gradient**2
+            step = rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+            one -= step * m[index] / (np.sqrt(v[index]) + epsilon)
+    for own, other in zip(ours, theta, strict=False):
+        np.testing.assert_allclose(own, other, rtol=1e-12)
+
+
+def test_each_variable_is_one_operation():
+    optimizer, variable = optimizers.Adam(), keras.Variable(np.ones(3))
+    optimizer.build([variable])
+    traced = tf.function(lambda gradient: optimizer.apply([gradient], [variable]))
+    graph = traced.get_concrete_function(tf.TensorSpec(3)).graph
+    kinds = [operation.type for operation in graph.get_operations()]
+    assert kinds.count("ResourceApplyAdam") == 1
+
+
+def test_it_is_read_back_from_its_config():
+    optimizer = optimizers.Adam(0.1, beta_1=0.5)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert type(again) is optimizers.Adam
+    assert again.get_config() == optimizer.get_config()
