@@ -57,7 +57,7 @@ VARIANTS = (
         name="hinge",
         model=HingeGAN,
         networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
-        optimizers={"g_optimizer": optimizers.Adam, "d_optimizer": keras.optimizers.Adam},
+        optimizers={"g_optimizer": optimizers.Adam, "d_optimizer": optimizers.Adam},
         options={
             "ema_decay": 0.999,
             "g_optimizer.learning_rate": 2e-4,

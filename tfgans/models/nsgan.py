@@ -17,7 +17,7 @@ from tfgans.adversarial import AdversarialModel
 from tfgans.networks import dcgan, mlp
 from tfgans.variant import Variant
 
-ADAM = {"g_optimizer": optimizers.Adam, "d_optimizer": keras.optimizers.Adam}
+ADAM = {"g_optimizer": optimizers.Adam, "d_optimizer": optimizers.Adam}
 
 
 @keras.saving.register_keras_serializable("tfgans")

@@ -11,14 +11,13 @@ latents of 128) and takes batches of 32, so that a laptop trains it in ten minut
 is an averaged generator (`ema_decay`), which the paper does not have.
 """
 
-import keras
 
 from tfgans import optimizers
 from tfgans.models.hinge import HingeGAN
 from tfgans.networks import dcgan, resnet
 from tfgans.variant import Variant
 
-ADAM = {"g_optimizer": optimizers.Adam, "d_optimizer": keras.optimizers.Adam}
+ADAM = {"g_optimizer": optimizers.Adam, "d_optimizer": optimizers.Adam}
 
 VARIANTS = (
     Variant(

@@ -50,7 +50,7 @@ class WGANGP(AdversarialModel):
         return self.gp_weight * penalties.gradient_penalty(critic, real, fake, noise=mix)
 
 
-ADAM = {"g_optimizer": optimizers.Adam, "d_optimizer": keras.optimizers.Adam}
+ADAM = {"g_optimizer": optimizers.Adam, "d_optimizer": optimizers.Adam}
 TINY = {"n_critic": 2, "generator.latent_dim": 4, "generator.width": 4, "discriminator.width": 4}
 
 VARIANTS = (
