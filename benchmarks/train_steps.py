@@ -43,11 +43,14 @@ NOTES = {
     "flops": "two for each multiplication with addition in matrix products and convolutions of one "
     "step, forward and backward. TensorFlow: in the traced graph, without what it prunes and "
     "without branches (where Keras' SpectralNormalization iterates). PyTorch: in an eager step, "
-    "by the formulas of torch.utils.flop_counter. Ours has more on sngan_resnet: it divides the "
-    "input of a layer by sigma, whose gradient takes that of the pictures. It has less on wgan_gp: "
-    "the others take the gradient penalty's derivative back through activations, as zeros.",
+    "by the formulas of torch.utils.flop_counter. Ours has less on sngan_resnet: a 3x3 kernel before "
+    "a mean of 2x2 or after a doubling is one of 4x4 and stride 2, and a 1x1 kernel works on the "
+    "smaller map. It has less on wgan_gp: the others take the gradient penalty's derivative back "
+    "through activations, as zeros.",
     "losses": "plain_keras on sngan_resnet is compared as loosely as bfloat16: the stock layer "
-    "overwrites the kernel in every pass and takes no gradient through sigma.",
+    "overwrites the kernel in every pass and takes no gradient through sigma. pytorch_bfloat16 "
+    "there may differ by as much in the first step as others in all: autocast takes sigma in "
+    "bfloat16.",
 }
 
 
@@ -128,6 +131,8 @@ def compared(name, contender, facts, ours):
         return facts
     loose = contender.endswith("bfloat16") or (name, contender) == ("sngan_resnet", "plain_keras")
     limits = {"first": FIRST_LOOSE if loose else FIRST, "all": ALL}
+    if (name, contender) == ("sngan_resnet", "pytorch_bfloat16"):
+        limits["first"] = ALL
     steps = []
     for key, curve in ours["losses"].items():
         pairs = zip(facts["losses"][key], curve, strict=True)

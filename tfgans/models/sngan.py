@@ -11,7 +11,6 @@ latents of 128) and takes batches of 32, so that a laptop trains it in ten minut
 is an averaged generator (`ema_decay`), which the paper does not have.
 """
 
-
 from tfgans import optimizers
 from tfgans.models.hinge import HingeGAN
 from tfgans.networks import dcgan, resnet
