@@ -41,7 +41,8 @@ def main():
     told = {"command": " ".join(["python benchmarks/commands_speed.py", *sys.argv[1:]])}
     told |= {"machine": process.machine(), **runs.environment()}
     process.write(options.out, {**told, "rows": rows})
-    print(rows)
+    if options.out == OUT:
+        process.publish("commands_speed.py", table(rows))
 
 
 def first_step(scratch):
@@ -82,6 +83,22 @@ def evaluation(scratch, num):
     peak_mb = round(peak / (2**20 if sys.platform == "darwin" else 2**10))
     seconds = time.perf_counter() - start
     return {"evaluate": {"pictures": num, "seconds": seconds, "peak_mb": peak_mb}}
+
+
+def table(rows):
+    """Returns a line of Markdown for each command."""
+    starts, judged = rows["first_step"], rows["evaluate"]
+    times = ", ".join(f"{seconds:.1f}" for seconds in starts["all_s"])
+    lines = [
+        ("`train.py --variant=wgan_gp` to its first step", times, f"{starts['median_s']:.1f}", ""),
+        (
+            f"`evaluate.py`, {judged['pictures']:,} and as many",
+            "all metrics, `digits_cnn`",
+            f"{judged['seconds']:.1f}",
+            judged["peak_mb"],
+        ),
+    ]
+    return process.rows_of(("command", "", "seconds", "peak, MB"), lines)
 
 
 if __name__ == "__main__":

@@ -43,10 +43,10 @@ NOTES = {
     "flops": "two for each multiplication with addition in matrix products and convolutions of one "
     "step, forward and backward. TensorFlow: in the traced graph, without what it prunes and "
     "without branches (where Keras' SpectralNormalization iterates). PyTorch: in an eager step, "
-    "by the formulas of torch.utils.flop_counter. Ours has less on sngan_resnet: a 3x3 kernel before "
-    "a mean of 2x2 or after a doubling is one of 4x4 and stride 2, and a 1x1 kernel works on the "
-    "smaller map. It has less on wgan_gp: the others take the gradient penalty's derivative back "
-    "through activations, as zeros.",
+    "by the formulas of torch.utils.flop_counter. Ours has less on sngan_resnet: a 3x3 kernel "
+    "before a mean of 2x2 or after a doubling is one of 4x4 and stride 2, and a 1x1 kernel works "
+    "on the smaller map. It has less on wgan_gp: the others take the derivative of the gradient "
+    "penalty back through activations, as zeros.",
     "losses": "plain_keras on sngan_resnet is compared as loosely as bfloat16: the stock layer "
     "overwrites the kernel in every pass and takes no gradient through sigma. pytorch_bfloat16 "
     "there may differ by as much in the first step as others in all: autocast takes sigma in "

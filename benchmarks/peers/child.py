@@ -31,10 +31,30 @@ SAMPLERS = {
     "saved_model_bfloat16": ("saved_model", "SavedModel", {"precision": "mixed_bfloat16"}),
     "pytorch_bfloat16_sampler": ("pytorch", "Sampler", {"bfloat16": True}),
 }
+CHANGES = {  # name of a function of peers.ablations -> what it does
+    "adam_of_keras": "Keras' Adam, a dozen operations for each variable",
+    "batch_norm_of_keras": "Keras' batch normalisation, a dozen passes over the maps",
+    "gradients_of_tensorflow": "the convolutions' gradients as TensorFlow takes them",
+    "leaky_relu_of_keras": "the second derivative of LeakyReLU computed, which is zero",
+    "resampling_by_itself": "means and doublings as layers beside the convolutions",
+    "sigma_divides_the_input": "sigma divides the input of a layer instead of its kernel",
+    "all_of_these": "all of the above",
+    "real_apart_from_fake": "real and generated pictures as two batches",
+    "xla": "not used: XLA",
+    "one_operation_at_a_time": "not used: TF_NUM_INTEROP_THREADS=1",
+    "without_onednn": "not used: TF_ENABLE_ONEDNN_OPTS=0",
+    "with_remapper": "not used: TensorFlow's remapper on",
+}
+ENVIRONMENT = {
+    "one_operation_at_a_time": {"TF_NUM_INTEROP_THREADS": "1"},
+    "without_onednn": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+}
+ABLATIONS = {name: ("ablations", "Ablated", {"change": name}) for name in CHANGES}
+KNOWN = CONTENDERS | SAMPLERS | ABLATIONS
 
 
 def made(contender, workload, folder, tiny):
-    module, name, arguments = (CONTENDERS | SAMPLERS)[contender]
+    module, name, arguments = KNOWN[contender]
     game = workloads.WORKLOADS[workload]
     cls = getattr(importlib.import_module(f"peers.{module}"), name)
     return cls(game.tiny() if tiny else game, folder, **arguments)

@@ -8,6 +8,8 @@ import platform
 import subprocess
 import sys
 
+from peers import child
+
 BENCHMARKS = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = BENCHMARKS.parent / "docs" / "results"
 DOCUMENT = BENCHMARKS.parent / "docs" / "performance.md"
@@ -34,7 +36,12 @@ class Child:
         self.process = subprocess.Popen(
             [python, "-m", "peers.child", json.dumps({**job, "tiny": options.tiny})],
             cwd=BENCHMARKS,
-            env={"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, "KERAS_BACKEND": "tensorflow"},
+            env={
+                "TF_CPP_MIN_LOG_LEVEL": "2",
+                **os.environ,
+                **child.ENVIRONMENT.get(contender, {}),
+                "KERAS_BACKEND": "tensorflow",
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -15,8 +15,8 @@ import numpy as np
 from tfgans.data import pictures, pycalls
 from tfgans.errors import UsageError
 
-# Above this many bytes of uint8 pictures (256 MiB) a data set stays on disk, so that the memory of a
-# run does not grow with it. Tests lower it.
+# Above this many bytes of uint8 pictures (256 MiB) a data set stays on disk, and the memory that a
+# run needs does not grow with it. Tests lower it.
 MEMORY_LIMIT_BYTES = 2**28
 
 _logger = logging.getLogger("tfgans")
