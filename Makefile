@@ -4,9 +4,10 @@
 #   make lint              ruff, mypy, import-linter
 #   make zoo [NAME=...] [SEEDS="0 1 2"]
 #                          train and judge rows by default options, write docs/results/, docs/ZOO.md
-#   make bench             time training steps and metrics beside PyTorch, write docs/results/ and
+#   make bench             every benchmark: training steps, sampling and metrics beside PyTorch,
+#                          folders, commands, workers; write docs/results/ and
 #                          docs/performance.md; needs PyTorch (200 MB and more), which it installs,
-#                          a C++ compiler for torch.compile, 8 GB of memory, half an hour, and
+#                          a C++ compiler for torch.compile, 8 GB of memory, an hour and a half, and
 #                          nothing else at work on the machine
 
 PYTHON ?= python3
@@ -38,6 +39,12 @@ zoo: $(BASE)
 
 bench: $(BENCH)
 	$(PY) benchmarks/train_steps.py
+	$(PY) benchmarks/sampling.py
+	$(PY) benchmarks/ablations.py
+	$(PY) benchmarks/profile_steps.py
+	$(PY) benchmarks/folder_speed.py
+	$(PY) benchmarks/commands_speed.py
+	$(PY) benchmarks/workers_speed.py
 	$(PY) benchmarks/metrics_speed.py
 
 $(VENV):

@@ -228,6 +228,8 @@ def _with_weights(function: Callable, weights: list, output: str) -> Callable:
     """Returns `function` reading other weights, returning a dict, and with default arguments."""
     import keras  # not at the top: drawing from a SavedModel needs none
 
+    from tfgans.layers import trilinear
+
     signature = inspect.signature(function)
     parameters = [
         parameter.replace(default=DEFAULTS[name])
@@ -238,7 +240,7 @@ def _with_weights(function: Callable, weights: list, output: str) -> Callable:
 
     @functools.wraps(function)
     def face(*args, **kwargs):
-        with keras.StatelessScope(state_mapping=weights):
+        with trilinear.gradients_of_tensorflow(), keras.StatelessScope(state_mapping=weights):
             result = function(*args, **kwargs)
         return result if isinstance(result, dict) else {output: result}
 

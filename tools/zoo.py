@@ -38,8 +38,9 @@ REAL = "real"  # training pictures judged as if they were generated
 # What decides the weights of a run on the packaged digits, and its samples.
 CODE = ("adversarial", "base", "factory", "losses", "penalties", "randomness", "reconstruction")
 CODE += tuple(f"data/{name}" for name in ("digits", "order", "pipeline", "rows", "source"))
-CODE += tuple(f"layers/{name}" for name in ("leaky_relu", "spectral_normalization", "weight_clip"))
-CODE += ("networks/sizes", "replicas", "sampling")
+LAYERS = ("batch_normalization", "convolution", "leaky_relu", "spectral_normalization", "trilinear")
+CODE += tuple(f"layers/{name}" for name in (*LAYERS, "weight_clip"))
+CODE += ("networks/sizes", "optimizers", "replicas", "sampling")
 _READERS = ("load", "_load_run")  # of factory.py: they read what was trained
 
 

@@ -3,7 +3,11 @@
 import importlib
 import types
 
+import numpy as np
 import pytest
+
+SCRIPTS = ("train_steps.py", "sampling.py", "folder_speed.py", "commands_speed.py")
+SCRIPTS += ("ablations.py", "profile_steps.py")
 
 
 @pytest.fixture(name="bench")
@@ -40,6 +44,38 @@ def test_another_game_is_told_from_ours(bench, tmp_path):
         assert not bench.run.compared("wgan_gp", "plain_keras", plain, ours)["equal"], fault
 
 
+@pytest.mark.parametrize("name", ["wgan_gp", "sngan_resnet"])
+def test_undone_optimisations_leave_the_game_as_it_is(bench, name, tmp_path):
+    bench.games.prepare(bench.games.WORKLOADS[name].tiny(), tmp_path)
+    ours = facts_of(bench, "ours", name, tmp_path)
+    options = types.SimpleNamespace(tiny=True)
+    with bench.process.Child("all_of_these", name, str(tmp_path), options) as played:
+        before = bench.run.facts_of(played.ask)
+    compared = bench.run.compared(name, "all_of_these", before, ours)
+    assert compared["equal"], compared
+    assert before["flops"] > 1.1 * ours["flops"]
+
+
+def test_saved_model_and_predict_give_the_same_pictures(bench, tmp_path):
+    bench.games.prepare(bench.games.WORKLOADS["wgan_gp"].tiny(), tmp_path)
+    ours = bench.child.made("ours", "wgan_gp", str(tmp_path), tiny=True)
+    ours.export()
+    ours.export_saved_model()
+    saved, plain = (
+        bench.child.made(one, "wgan_gp", str(tmp_path), tiny=True)
+        for one in ("saved_model", "predict")
+    )
+    assert np.abs(np.array(saved.pictures(5)) - np.array(plain.pictures(5))).max() <= 1
+    assert min(one.sampled(70) for one in (saved, plain)) > 0
+
+
+def test_folder_readers_count(bench, tmp_path):
+    folder = bench.folder.drawn(tmp_path / "jpegs", 70)
+    bench.folder.SECONDS = 0.1
+    for reader in ("ours", "ours_from_files", "keras"):
+        assert bench.folder.READERS[reader](str(folder), 16)["pictures_per_s"] > 0, reader
+
+
 def test_a_contender_that_fails_is_told_with_its_reason(bench, tmp_path):
     options = types.SimpleNamespace(tiny=True, torch_python="python-without-torch")
     with bench.process.Child("plain_keras", "mlp_gan", str(tmp_path), options) as process:
@@ -64,7 +100,7 @@ def test_table_stands_between_its_marks(bench):
 
 def test_document_has_the_marks(repo, bench):
     text = (repo / "docs" / "performance.md").read_text(encoding="utf-8")
-    for script in ("train_steps.py", "sampling.py", "folder_speed.py", "commands_speed.py"):
+    for script in SCRIPTS:
         begin, end = bench.process.marks(script)
         assert text.count(begin) == 1
         assert end in text.split(begin)[1]

@@ -135,6 +135,20 @@ def test_signatures_and_methods_of_the_same_names(exported, drawer):
     assert loaded.sample(4)["image"].shape == (4, 8, 8, 1)
 
 
+def test_gradients_by_the_latent_can_be_had(exported, caplog):
+    model, folder = exported
+    loaded = tf.saved_model.load(str(folder))
+    assert "custom gradients" not in caplog.text
+    latent, gradients = tf.random.stateless_normal((3, model.latent_dim), (0, 1)), []
+    for function in (lambda z: loaded.serving_default(latent=z)["image"], model.generate):
+        with tf.GradientTape() as tape:
+            tape.watch(latent)
+            total = tf.reduce_sum(tf.square(function(latent)))
+        gradients.append(tape.gradient(total, latent))
+    assert np.abs(gradients[0]).max() > 0
+    np.testing.assert_allclose(*gradients, rtol=1e-3, atol=1e-6)
+
+
 def test_each_weight_is_stored_once_and_no_other(exported):
     model, folder = exported
     reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))

@@ -6,12 +6,26 @@ the derivatives of these are again the other two, however often one derives. All
 size. Where a GPU is at hand all are TensorFlow's own operations.
 """
 
+import contextlib
+import contextvars
 import functools
+from collections.abc import Iterator
 
 import tensorflow as tf
 
 _FEW_CHANNELS = 4  # of images, for which oneDNN's transposed convolution is slow
 _SMALL_MAPS = {"float32": 4, "bfloat16": 8}  # sides for which its gradient by the kernel is
+_with_own_gradients = contextvars.ContextVar("with_own_gradients", default=True)
+
+
+@contextlib.contextmanager
+def gradients_of_tensorflow() -> Iterator[None]:
+    """Scope in which what is traced has TensorFlow's own gradients, as a SavedModel should."""
+    token = _with_own_gradients.set(False)
+    try:
+        yield
+    finally:
+        _with_own_gradients.reset(token)
 
 
 def convolve(images, kernel, stride=1):
@@ -23,6 +37,8 @@ def convolve(images, kernel, stride=1):
         stride: Pixels from one window to the next.
     """
     size = images.shape[1:3]
+    if not _with_own_gradients.get():
+        return tf.nn.conv2d(images, kernel, stride, "SAME")
 
     @tf.custom_gradient
     def forward(images, kernel):
@@ -44,6 +60,8 @@ def spread(maps, kernel, stride, size):
         stride: Pixels from one kernel to the next.
         size: `(height, width)` of the images.
     """
+    if not _with_own_gradients.get():
+        return _spread(maps, kernel, stride, size)
 
     @tf.custom_gradient
     def forward(maps, kernel):
@@ -51,12 +69,7 @@ def spread(maps, kernel, stride, size):
             by_kernel = correlate(images, maps, kernel.shape[:2], stride)
             return convolve(images, kernel, stride), by_kernel
 
-        few = kernel.shape[2] <= _FEW_CHANNELS and kernel.shape[:2] == (4, 4) and stride == 2
-        if few and _even(size) and _on_cpu():
-            return _spread_as_subpixels(maps, kernel, size), gradient
-        shape = (tf.shape(maps)[0], *size, kernel.shape[2])
-        images = tf.nn.conv2d_transpose(maps, kernel, shape, stride, "SAME")
-        return tf.ensure_shape(images, (maps.shape[0], *size, kernel.shape[2])), gradient
+        return _spread(maps, kernel, stride, size), gradient
 
     return forward(maps, kernel)
 
@@ -90,6 +103,15 @@ def correlate(images, maps, kernel_size, stride):
         return kernel, gradient
 
     return forward(images, maps)
+
+
+def _spread(maps, kernel, stride, size):
+    few = kernel.shape[2] <= _FEW_CHANNELS and kernel.shape[:2] == (4, 4) and stride == 2
+    if few and _even(size) and _on_cpu():
+        return _spread_as_subpixels(maps, kernel, size)
+    shape = (tf.shape(maps)[0], *size, kernel.shape[2])
+    images = tf.nn.conv2d_transpose(maps, kernel, shape, stride, "SAME")
+    return tf.ensure_shape(images, (maps.shape[0], *size, kernel.shape[2]))
 
 
 def _spread_as_subpixels(maps, kernel, size):
