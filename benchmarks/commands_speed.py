@@ -11,6 +11,7 @@ import argparse
 import os
 import pathlib
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -68,7 +69,8 @@ def evaluation(scratch, num):
     digits = data.open_source("digits", split="train").images()
     moved = np.concatenate([np.roll(digits, move, axis=(1, 2)) for move in MOVES])
     np.savez(scratch / "real.npz", images=moved)
-    words = ["--model=saved_models/zoo/wgan_gp", f"--dataset={scratch}/real.npz", "--split=train"]
+    model = shutil.copytree(REPO / "saved_models" / "zoo" / "wgan_gp", scratch / "model")
+    words = [f"--model={model}", f"--dataset={scratch}/real.npz", "--split=train"]
     words += [f"--num={num}", "--features=digits_cnn", "--json"]
     start = time.perf_counter()
     subprocess.run(
