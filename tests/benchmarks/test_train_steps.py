@@ -70,7 +70,7 @@ def test_saved_model_and_predict_give_the_same_pictures(bench, tmp_path):
 
 
 def test_folder_readers_count(bench, tmp_path):
-    folder = bench.folder.drawn(tmp_path / "jpegs", 70)
+    folder = bench.folder.drawn(tmp_path / "jpegs", 80)
     bench.folder.SECONDS = 0.1
     for reader in ("ours", "ours_from_files", "keras"):
         assert bench.folder.READERS[reader](str(folder), 16)["pictures_per_s"] > 0, reader
