@@ -8,7 +8,6 @@ docs/results/ablations.json, workload by workload, and a table of docs/performan
 
 import argparse
 import contextlib
-import json
 import pathlib
 import statistics
 import sys
@@ -18,7 +17,7 @@ from peers import child, process, workloads
 
 from tfgans import runs
 
-OUT = process.RESULTS / "ablations.json"
+OUT = process.results_of("ablations.py")
 STEPS = {"mlp_gan": 300, "wgan_gp": 20, "dcgan64": 10, "sngan_resnet": 6}
 TURNS, WARM_UP = 4, 2
 
@@ -31,21 +30,15 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=OUT, help="default docs/results")
     options = parser.parse_args()
     options.torch_python = sys.executable
-    result = json.loads(options.out.read_text("utf-8")) if options.out.exists() else {}
-    found = result.get("workloads", {})
-    for name in options.workloads:
-        found[name] = timed(name, options)
-        told = {"command": "python benchmarks/ablations.py", "changes": child.CHANGES}
-        result = {**told, "workloads": {key: found[key] for key in names if key in found}}
-        process.write(options.out, result)
-    if options.out == OUT and not options.tiny:
-        process.publish("ablations.py", table(result))
+    told = {"changes": child.CHANGES}
+    process.over_workloads(
+        "ablations.py", options, names, told, lambda name: timed(name, options), table
+    )
 
 
 def timed(name, options):
     """Returns the median of each contender's steps in seconds, and where it was."""
-    workload = workloads.WORKLOADS[name]
-    workload = workload.tiny() if options.tiny else workload
+    workload = workloads.game(name, options.tiny)
     turn = max(1, STEPS[name] // TURNS)
     questions = [{"do": "timed", "count": count} for count in [WARM_UP, *[turn] * TURNS]]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:

@@ -8,7 +8,6 @@ digits, and the same moved by a pixel to each side, against those of the committ
 """
 
 import argparse
-import os
 import pathlib
 import resource
 import shutil
@@ -24,7 +23,7 @@ from peers import process
 from tfgans import data, runs
 
 REPO = process.BENCHMARKS.parent
-OUT = process.RESULTS / "commands_speed.json"
+OUT = process.results_of("commands_speed.py")
 POLL_S = 0.01
 MOVES = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
 
@@ -79,12 +78,10 @@ def evaluation(scratch, num):
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ},
     )
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    peak_mb = round(peak / (2**20 if sys.platform == "darwin" else 2**10))
     seconds = time.perf_counter() - start
-    return {"evaluate": {"pictures": num, "seconds": seconds, "peak_mb": peak_mb}}
+    peak = process.peak_mb(resource.RUSAGE_CHILDREN)
+    return {"evaluate": {"pictures": num, "seconds": seconds, "peak_mb": peak}}
 
 
 def table(rows):

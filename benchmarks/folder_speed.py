@@ -14,7 +14,6 @@ import json
 import multiprocessing
 import os
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from peers import process
 
 from tfgans import runs
 
-OUT = process.RESULTS / "folder_speed.json"
+OUT = process.results_of("folder_speed.py")
 SIZE, BATCH = (218, 178), 64
 SECONDS = 10.0  # that batches are counted for
 
@@ -39,7 +38,8 @@ def main():
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps({**READERS[options.one](options.folder, options.side), **memory()}))
+        row = READERS[options.one](options.folder, options.side)
+        print(json.dumps({**row, "peak_mb": process.peak_mb()}))
         return
     rows = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -129,11 +129,10 @@ def keras_reader(folder, side):
 
 def training(folder, side):
     import tfgans
-    from tfgans import training as tfgans_training
 
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
-        result = tfgans_training.train(
+        result = tfgans.train(
             "dcgan",
             dataset=folder,
             image_size=side,
@@ -143,13 +142,7 @@ def training(folder, side):
             export_dir=f"{scratch}/export",
             options={"generator.width": 8, "discriminator.width": 8},
         )
-    return {"steps": result.steps, "seconds": time.perf_counter() - start, "of": tfgans.__name__}
-
-
-def memory():
-    """Returns the peak of this process in MB; Linux counts in kB, macOS in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"peak_mb": round(peak / (2**20 if sys.platform == "darwin" else 2**10))}
+    return {"steps": result.steps, "seconds": time.perf_counter() - start}
 
 
 def table(rows):

@@ -13,16 +13,16 @@ import json
 import os
 import pathlib
 import platform
-import resource
 import subprocess
 import sys
 import time
 import warnings
 
 import numpy as np
+from peers import process
 
-REPO = pathlib.Path(__file__).resolve().parent.parent
-OUT = REPO / "docs" / "results" / "metrics_speed.json"
+REPO = process.BENCHMARKS.parent
+OUT = process.results_of("metrics_speed.py")
 PACKAGES = ("numpy", "scipy", "torch", "torchmetrics")
 SEED = 0
 
@@ -46,8 +46,7 @@ def main():
     facts = {"n": options.n, "d": options.d, "repeats": options.repeats, "seed": SEED}
     facts |= {"versions": versions(), "threads": threads(), "metrics": rows}
     command = " ".join(["python benchmarks/metrics_speed.py", *sys.argv[1:]])
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"command": command, **facts}, indent=2) + "\n")
+    process.write(options.out, {"command": command, **facts})
 
 
 def in_a_process(name, options):
@@ -68,13 +67,13 @@ def measure(name, n, d, repeats):
             raise
         return {"seconds": None, "note": f"{error.name} is not installed"}
     sets = features(n, d)
-    before = peak_mb()
+    before = process.peak_mb()
     seconds = []
     for _ in range(repeats if repeated else 1):
         start = time.perf_counter()
         value = metric(*sets)
         seconds.append(time.perf_counter() - start)
-    memory = {"peak_mb": peak_mb(), "peak_before_mb": before}
+    memory = {"peak_mb": process.peak_mb(), "peak_before_mb": before}
     numbers = [float(number) for number in np.ravel(value)]
     return {"seconds": round(min(seconds), 3), "runs": len(seconds), **memory, "value": numbers}
 
@@ -91,12 +90,6 @@ def features(n, d):
         rows += shift
         sets.append(np.maximum(rows, 0.0, out=rows))
     return sets
-
-
-def peak_mb():
-    """Peak of this process so far; Linux counts in kB, macOS in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
 
 
 def ours(name, **options):

@@ -20,7 +20,7 @@ import time
 
 from peers import child, process, workloads
 
-OUT = process.RESULTS / "profile_steps.json"
+OUT = process.results_of("profile_steps.py")
 STEPS = {"mlp_gan": 200, "wgan_gp": 10, "dcgan64": 5, "sngan_resnet": 3}
 PRODUCTS = ("Conv2D", "MatMul")
 AROUND = ("Run", "Process")  # no operations, but what runs them

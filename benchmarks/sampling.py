@@ -9,7 +9,6 @@ docs/results/sampling.json, workload by workload, and a table of docs/performanc
 
 import argparse
 import contextlib
-import json
 import pathlib
 import statistics
 import sys
@@ -20,7 +19,7 @@ from peers import child, process, workloads
 
 from tfgans import runs
 
-OUT = process.RESULTS / "sampling.json"
+OUT = process.results_of("sampling.py")
 PEERS = ("predict", "pytorch_sampler", "pytorch_compile_sampler")  # of float32
 GAMES = ("wgan_gp", "dcgan64")
 CHECKED = 100  # pictures of the check
@@ -47,27 +46,18 @@ def main():
     parser.add_argument("--tiny", action="store_true", help="test-sized networks; default off")
     parser.add_argument("--out", type=pathlib.Path, default=OUT, help="default docs/results")
     options = parser.parse_args()
-    result = json.loads(options.out.read_text("utf-8")) if options.out.exists() else {}
-    found = result.get("workloads", {})
-    for name in options.workloads:
-        found[name] = played(name, options)
-        told = {"command": "python benchmarks/sampling.py", "notes": NOTES}
-        result = {**told, "workloads": {key: found[key] for key in GAMES if key in found}}
-        process.write(options.out, result)
-    if options.out == OUT and not options.tiny:
-        process.publish("sampling.py", table(result))
-    unequal = [name for name in options.workloads if not found[name]["equal"]]
-    sys.exit(f"not all contenders gave the same: {', '.join(unequal)}" if unequal else 0)
+    process.over_workloads(
+        "sampling.py", options, GAMES, {"notes": NOTES}, lambda name: played(name, options), table
+    )
 
 
 def played(name, options):
     """Returns all that is known of one workload: the check, the times, and where it was."""
-    workload = workloads.WORKLOADS[name]
-    workload = workload.tiny() if options.tiny else workload
+    workload = workloads.game(name, options.tiny)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         workloads.prepare(workload, folder)
-        for precision in ("float32", "mixed_bfloat16"):
-            with process.Child(_exporter(precision), name, folder, options) as ours:
+        for exporter in ("ours", "ours_bfloat16"):
+            with process.Child(exporter, name, folder, options) as ours:
                 ours.ask("export")
                 ours.ask("export_saved_model")
                 environment = ours.ask("environment")
@@ -88,17 +78,10 @@ def played(name, options):
         one: errors.get(one) or row(one, answers[one], ours, options.num, processes[one])
         for one in processes
     }
-    best = min(rows[one]["median_s"] for one in PEERS if "error" not in rows[one])
-    for line in rows.values():
-        if "error" not in line:
-            line["to_fastest_peer"] = line["median_s"] / best
+    process.tell_ratios(rows, PEERS)
     equal = all(line.get("equal", False) for line in rows.values())
     facts = {"git_revision": runs.git_revision(), "machine": process.machine(), **environment}
     return {"pictures": options.num, "tiny": options.tiny, "equal": equal, **facts, "rows": rows}
-
-
-def _exporter(precision):
-    return "ours" if precision == "float32" else "ours_bfloat16"
 
 
 def row(name, answers, ours, num, played):
@@ -114,17 +97,13 @@ def row(name, answers, ours, num, played):
 
 def table(result):
     """Returns a line of Markdown for each workload and contender."""
-    head = ("workload", "contender", "median, s", "least, s", "pictures/s", "to fastest peer")
-    rows = []
-    for name, found in result["workloads"].items():
-        for contender, one in found["rows"].items():
-            if "error" in one:
-                cells = [one["error"], "", "", ""]
-            else:
-                cells = [f"{one[key]:.2f}" for key in ("median_s", "minimum_s")]
-                cells += [f"{one['pictures_per_s']:.0f}", f"{one['to_fastest_peer']:.2f}"]
-            rows.append((f"`{name}`", f"`{contender}`", *cells))
-    return process.rows_of(head, rows)
+
+    def cells(row):
+        times = [f"{row[key]:.2f}" for key in ("median_s", "minimum_s")]
+        return [*times, f"{row['pictures_per_s']:.0f}"]
+
+    rows = {name: found["rows"] for name, found in result["workloads"].items()}
+    return process.table_of_contenders(rows, ("median, s", "least, s", "pictures/s"), cells)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ docs/results/train_steps.json, workload by workload, and the table of docs/perfo
 
 import argparse
 import contextlib
-import json
 import pathlib
 import statistics
 import sys
@@ -21,7 +20,7 @@ from peers import child, process, workloads
 
 from tfgans import runs
 
-OUT = process.RESULTS / "train_steps.json"
+OUT = process.results_of("train_steps.py")
 PEERS = ("plain_keras", "pytorch", "pytorch_compile")  # ours is to beat the fastest, in float32
 WARM_UP, TURNS, STEPS_IN_A_TURN = 3, 8, 5
 
@@ -63,23 +62,19 @@ def main():
     parser.add_argument("--tiny", action="store_true", help="test-sized networks; default off")
     parser.add_argument("--out", type=pathlib.Path, default=OUT, help="default docs/results")
     options = parser.parse_args()
-    result = json.loads(options.out.read_text("utf-8")) if options.out.exists() else {}
-    found = result.get("workloads", {})
-    for name in options.workloads:
-        found[name] = {**found.get(name, {}), **played(name, options)}
-        told = {"command": "python benchmarks/train_steps.py", "notes": NOTES}
-        result = {**told, "workloads": {key: found[key] for key in names if key in found}}
-        process.write(options.out, result)
-    if options.out == OUT and not options.tiny:
-        process.publish("train_steps.py", table(result))
-    unequal = [name for name in options.workloads if not found[name]["equal"]]
-    sys.exit(f"not all contenders did the same: {', '.join(unequal)}" if unequal else 0)
+    process.over_workloads(
+        "train_steps.py",
+        options,
+        names,
+        {"notes": NOTES},
+        lambda name: played(name, options),
+        table,
+    )
 
 
 def played(name, options):
     """Returns all that is known of one workload: the check, the times, and where it was."""
-    workload = workloads.WORKLOADS[name]
-    workload = workload.tiny() if options.tiny else workload
+    workload = workloads.game(name, options.tiny)
     with tempfile.TemporaryDirectory() as folder:
         workloads.prepare(workload, folder)
 
@@ -155,10 +150,7 @@ def timed(workload, start):
         questions = [{"do": "timed", "count": count} for count in counts]
         answers, errors = process.in_turns(processes, questions)
     rows = {one: errors.get(one) or row(answers[one][1:], processes[one]) for one in processes}
-    best = {one: rows[one]["median_s"] for one in PEERS if one not in errors}
-    for line in rows.values():
-        if best and "error" not in line:
-            line["to_fastest_peer"] = line["median_s"] / min(best.values())
+    process.tell_ratios(rows, PEERS)
     if not errors.keys() & {"ours", "ours_fit"}:
         rows["ours_fit"]["over_ours"] = rows["ours_fit"]["mean_s"] / rows["ours"]["mean_s"] - 1
     return rows
@@ -177,18 +169,12 @@ def row(answers, played):
 
 def table(result):
     """Returns a line of Markdown for each workload and contender."""
-    head = ("workload", "contender", "median, ms", "least, ms", "steps", "to fastest peer")
-    rows = []
-    for name, found in result["workloads"].items():
-        for contender, one in found.get("contenders", {}).items():
-            if "error" in one:
-                cells = [one["error"], "", "", ""]
-            else:
-                times = [f"{1000 * one[key]:.1f}" for key in ("median_s", "minimum_s")]
-                ratio = one.get("to_fastest_peer")
-                cells = [*times, str(one["steps"]), f"{ratio:.2f}" if ratio else ""]
-            rows.append((f"`{name}`", f"`{contender}`", *cells))
-    return process.rows_of(head, rows)
+
+    def cells(row):
+        return [*(f"{1000 * row[key]:.1f}" for key in ("median_s", "minimum_s")), row["steps"]]
+
+    rows = {name: found.get("contenders", {}) for name, found in result["workloads"].items()}
+    return process.table_of_contenders(rows, ("median, ms", "least, ms", "steps"), cells)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ between them, which leaves starting and compiling out. Linux only.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import platform
@@ -18,10 +17,12 @@ import subprocess
 import sys
 import tempfile
 
+from peers import process
+
 from tfgans import runs
 
-REPO = pathlib.Path(__file__).resolve().parent.parent
-OUT = REPO / "docs" / "results" / "workers_speed.json"
+REPO = process.BENCHMARKS.parent
+OUT = process.results_of("workers_speed.py")
 ADDRESSES = ("127.0.0.1:23711", "127.0.0.1:23712")
 WORDS = ("--variant=wgan_gp", "--batch_size=64", "--set", "n_critic=5", "ema_decay=0.0")
 
@@ -42,7 +43,7 @@ def main():
     told = {"command": " ".join(["python benchmarks/workers_speed.py", *sys.argv[1:]])}
     told |= {"steps_per_second": rates, "two_to_one": medians["two"] / medians["one"]}
     told |= {"cpu": platform.processor(), **runs.environment()}
-    options.out.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    process.write(options.out, told)
 
 
 def rate(places, steps):
@@ -52,7 +53,7 @@ def rate(places, steps):
         where = [f"--run_dir={scratch}/run", f"--export_dir={scratch}/export"]
         command = [sys.executable, "train.py", *words, *where]
         started = [start(command, cores, index, len(places)) for index, cores in enumerate(places)]
-        if any(process.wait() for process in started):
+        if any(worker.wait() for worker in started):
             raise RuntimeError("a worker failed")
         first, *_, last = runs.read_json_lines(pathlib.Path(scratch, "run", runs.METRICS_FILE))
     return (last["step"] - first["step"]) / (last["seconds"] - first["seconds"])

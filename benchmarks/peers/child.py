@@ -55,9 +55,8 @@ KNOWN = CONTENDERS | SAMPLERS | ABLATIONS
 
 def made(contender, workload, folder, tiny):
     module, name, arguments = KNOWN[contender]
-    game = workloads.WORKLOADS[workload]
     cls = getattr(importlib.import_module(f"peers.{module}"), name)
-    return cls(game.tiny() if tiny else game, folder, **arguments)
+    return cls(workloads.game(workload, tiny), folder, **arguments)
 
 
 def main():

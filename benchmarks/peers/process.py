@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import platform
+import resource
 import subprocess
 import sys
 
@@ -86,6 +87,47 @@ def in_turns(processes, questions):
     return answers, errors
 
 
+def over_workloads(script, options, names, told, play, table):
+    """Plays the workloads asked for, and writes each result at once beside those of the others.
+
+    Args:
+        script: Name of the file, `.py` included; its results are of the same name.
+        options: With `workloads`, `out` and `tiny`.
+        names: All workloads, in the order of the results.
+        told: What the result says besides.
+        play: From a name to what is known of it; where that is not `equal`, the exit code is 1.
+        table: From the result to the table of the document.
+    """
+    result = json.loads(options.out.read_text("utf-8")) if options.out.exists() else {}
+    found = result.get("workloads", {})
+    for name in options.workloads:
+        found[name] = {**found.get(name, {}), **play(name)}
+        kept = {key: found[key] for key in names if key in found}
+        result = {"command": f"python benchmarks/{script}", **told, "workloads": kept}
+        write(options.out, result)
+    if options.out == results_of(script) and not options.tiny:
+        publish(script, table(result))
+    unequal = [name for name in options.workloads if not found[name].get("equal", True)]
+    sys.exit(f"not all contenders did the same: {', '.join(unequal)}" if unequal else 0)
+
+
+def tell_ratios(rows, peers):
+    """Adds to each row of figures the ratio of its median to that of the fastest of some."""
+    medians = [rows[one]["median_s"] for one in peers if "error" not in rows[one]]
+    for row in rows.values():
+        if medians and "error" not in row:
+            row["to_fastest_peer"] = row["median_s"] / min(medians)
+
+
+def peak_mb(who=resource.RUSAGE_SELF):
+    """Returns the peak of memory of this process so far, or of the largest of its children.
+
+    Linux counts in kB, macOS in bytes.
+    """
+    peak = resource.getrusage(who).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
+
+
 def machine():
     """Returns the processor's name, and whether it multiplies bfloat16 in hardware."""
     cpuinfo = pathlib.Path("/proc/cpuinfo")
@@ -97,6 +139,11 @@ def machine():
     limits = {key: os.environ[key] for key in THREAD_LIMITS if key in os.environ}
     name = facts.get("model name", platform.processor())
     return {"cpu": name, "cores": cores, **has, "limits": limits}
+
+
+def results_of(script):
+    """Returns where the results of a script are kept."""
+    return RESULTS / f"{pathlib.Path(script).stem}.json"
 
 
 def write(path, result):
@@ -120,6 +167,20 @@ def with_table(text, script, table):
 def marks(script):
     """Returns the lines of a document between which the table of a script stands."""
     return f"<!-- benchmarks/{script} -->", "<!-- end -->"
+
+
+def table_of_contenders(rows_by_workload, head, cells):
+    """Returns a line for each workload and contender: the cells of its row, or its error."""
+    lines = []
+    for name, rows in rows_by_workload.items():
+        for contender, row in rows.items():
+            if "error" in row:
+                told = [row["error"], *[""] * len(head)]
+            else:
+                ratio = row.get("to_fastest_peer")
+                told = [*cells(row), f"{ratio:.2f}" if ratio else ""]
+            lines.append((f"`{name}`", f"`{contender}`", *told))
+    return rows_of(("workload", "contender", *head, "to fastest peer"), lines)
 
 
 def rows_of(head, rows):

@@ -84,6 +84,11 @@ WORKLOADS = {
 }
 
 
+def game(name, tiny):
+    """Returns a game by its name, at the size of a test or not."""
+    return WORKLOADS[name].tiny() if tiny else WORKLOADS[name]
+
+
 def prepare(workload, folder):
     """Writes the packaged digits, brought to the shape asked for, and the noise of the check."""
     from tfgans import data

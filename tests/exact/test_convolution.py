@@ -191,6 +191,34 @@ def test_an_even_kernel_is_refused(kind):
         kind(3, 4)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"padding": "valid"},
+        {"dilation_rate": 2},
+        {"strides": (1, 2)},
+        {"data_format": "channels_first"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", [layers.Conv2D, layers.Conv2DTranspose])
+def test_what_it_cannot_do_is_refused(kind, given):
+    (key,) = given
+    with pytest.raises(ValueError, match=f"{key}=.* must be .* in {kind.__name__}"):
+        kind(3, 4, **given)
+
+
+@pytest.mark.parametrize("kind", [layers.ConvMeanPool, layers.UpsampleConv])
+def test_a_stride_beside_resampling_is_refused(kind):
+    with pytest.raises(ValueError, match=r"strides=\(2, 2\) must be 1"):
+        kind(3, 3, strides=2)
+
+
+def test_groups_are_refused():
+    with pytest.raises(ValueError, match="groups=3 must be 1 in Conv2D"):
+        layers.Conv2D(3, 3, groups=3)
+
+
 def test_an_odd_picture_is_not_halved():
     with pytest.raises(ValueError, match="cannot be halved"):
         layers.ConvMeanPool(3, 3)(np.zeros((1, 7, 8, 2), np.float32))

@@ -3,6 +3,8 @@
 Kernels, biases and results are those of Keras' layers, but for rounding.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -16,13 +18,17 @@ class Conv2D(keras.layers.Conv2D):
     Args:
         filters: Channels of the result.
         kernel_size: Side of the kernel in pixels.
-        strides: Pixels from one window to the next.
+        strides: Pixels from one window to the next, one number.
         **kwargs: Of `keras.layers.Conv2D`.
+
+    Raises:
+        ValueError: If another padding, dilation, grouping or order of axes is asked for.
     """
 
     def __init__(self, filters, kernel_size, strides=1, **kwargs):
         kwargs = {"padding": "same", **kwargs}
         super().__init__(filters, kernel_size, strides, **kwargs)
+        _check(self)
 
     def convolution_op(self, inputs, kernel):
         """Convolves."""
@@ -36,13 +42,17 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
     Args:
         filters: Channels of the result.
         kernel_size: Side of the kernel in pixels.
-        strides: Pixels between what neighbouring pixels spread.
+        strides: Pixels between what neighbouring pixels spread, one number.
         **kwargs: Of `keras.layers.Conv2DTranspose`.
+
+    Raises:
+        ValueError: If another padding, dilation or order of axes is asked for.
     """
 
     def __init__(self, filters, kernel_size, strides=1, **kwargs):
         kwargs = {"padding": "same", **kwargs}
         super().__init__(filters, kernel_size, strides, **kwargs)
+        _check(self)
 
     def call(self, inputs):
         """Spreads each pixel by the kernel."""
@@ -76,7 +86,7 @@ class ConvMeanPool(Conv2D):
 
     def __init__(self, filters, kernel_size, **kwargs):
         super().__init__(filters, kernel_size, **kwargs)
-        _check_odd(self.kernel_size)
+        _check_resampling(self)
 
     def build(self, input_shape):
         """Builds the kernel."""
@@ -119,7 +129,7 @@ class UpsampleConv(Conv2D):
 
     def __init__(self, filters, kernel_size, **kwargs):
         super().__init__(filters, kernel_size, **kwargs)
-        _check_odd(self.kernel_size)
+        _check_resampling(self)
 
     def convolution_op(self, inputs, kernel):
         """Doubles and convolves."""
@@ -136,9 +146,25 @@ class UpsampleConv(Conv2D):
         return (count, 2 * height, 2 * width, self.filters)
 
 
-def _check_odd(kernel_size):
-    if any(side % 2 == 0 for side in kernel_size):
-        raise ValueError(f"kernel_size={kernel_size!r} must be odd")
+def _check(layer):
+    """Refuses what Keras' layer could do and ours would leave undone."""
+    only: dict[str, Any] = {
+        "padding": "same",
+        "data_format": "channels_last",
+        "dilation_rate": (1, 1),
+    }
+    only |= {"groups": 1, "output_padding": None, "strides": layer.strides[:1] * 2}
+    for key, value in only.items():
+        found = getattr(layer, key, value)
+        if found != value:
+            raise ValueError(f"{key}={found!r} must be {value!r} in {type(layer).__name__}")
+
+
+def _check_resampling(layer):
+    if any(side % 2 == 0 for side in layer.kernel_size):
+        raise ValueError(f"kernel_size={layer.kernel_size!r} must be odd")
+    if layer.strides != (1, 1):
+        raise ValueError(f"strides={layer.strides!r} must be 1: the layer resamples by 2")
 
 
 def _moved(kernel):

@@ -87,7 +87,7 @@ def discriminator(
             kernel_initializer=_normal(),
             kernel_constraint=clip,
             bias_constraint=clip,
-            name=None if spectral_norm else name,
+            name=name,
         )
         return SpectralNormalization(made, name=name) if spectral_norm else made
 
