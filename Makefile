@@ -2,7 +2,7 @@
 #   make train             train wgan_gp on the packaged digits
 #   make test              every test
 #   make lint              ruff, mypy, import-linter
-#   make zoo [NAME=...] [SEEDS="0 1 2"]
+#   make zoo [NAME=...] [SEEDS="0 1 2"] [BFLOAT16=1]
 #                          train and judge rows by default options, write docs/results/, docs/ZOO.md
 #   make bench             every benchmark: training steps, sampling and metrics beside PyTorch,
 #                          folders, commands, workers; write docs/results/ and
@@ -35,7 +35,7 @@ lint: $(ALL)
 	.venv/bin/lint-imports
 
 zoo: $(BASE)
-	$(PY) tools/zoo.py $(NAME) $(if $(SEEDS),--seeds $(SEEDS))
+	$(PY) tools/zoo.py $(NAME) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BFLOAT16),--bfloat16)
 
 bench: $(BENCH)
 	$(PY) benchmarks/train_steps.py

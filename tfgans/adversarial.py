@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-import keras
 import tensorflow as tf
 
 from tfgans.base import GenerativeModel
@@ -36,10 +35,6 @@ class AdversarialModel(GenerativeModel):
         if n_critic < 1:
             raise UsageError(f"n_critic={n_critic!r} must be at least 1")
         self.n_critic = n_critic
-        self._joint = not any(
-            isinstance(layer, keras.layers.BatchNormalization)
-            for layer in discriminator._flatten_layers()
-        )
 
     @property
     def all_logs(self):
@@ -80,7 +75,7 @@ class AdversarialModel(GenerativeModel):
         def objective(piece):
             real = piece["image"]
             fake = tf.stop_gradient(self.fake_images(piece, "discriminator_latent"))
-            real_logits, fake_logits = self._logits_of_both(real, fake, piece)
+            real_logits, fake_logits = map(self.critic(piece), (real, fake))
             self.notes.watched["d_real"] = tf.reduce_mean(real_logits)
             self.notes.watched["d_fake"] = tf.reduce_mean(fake_logits)
             terms = [penalty(self.critic(piece), real, fake) for penalty in penalties]
@@ -120,13 +115,6 @@ class AdversarialModel(GenerativeModel):
     def critic(self, batch):
         """Returns the discriminator as a function of images alone."""
         return lambda image: self.discriminate(image, batch)
-
-    def _logits_of_both(self, real, fake, batch):
-        """Real and fake go through as one batch, unless batch norm would mix them."""
-        if not self._joint:
-            return self.discriminate(real, batch), self.discriminate(fake, batch)
-        twice = {name: tf.concat([rows, rows], axis=0) for name, rows in batch.items()}
-        return tf.split(self.discriminate(tf.concat([real, fake], axis=0), twice), 2)
 
 
 def _declared(network, available):

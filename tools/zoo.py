@@ -52,57 +52,67 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="rows; default all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[SEED], help="default 0")
+    parser.add_argument("--bfloat16", action="store_true", help="--precision=mixed_bfloat16")
     parser.add_argument("--judge", action="store_true", help="train nothing; default off")
     given = parser.parse_args()
     RESULTS.mkdir(parents=True, exist_ok=True)
     judge_real()
     for name in [registry.get(name).name for name in given.names] or [row.name for row in rows]:
         for seed in given.seeds:
-            make(registry.load(name), seed, given.judge)
+            make(registry.load(name), seed, given.bfloat16, given.judge)
     write_table(rows)
     write_readme(rows)
 
 
-def make(row, seed, only_judge=False):
+def make(row, seed, bfloat16=False, only_judge=False):
     """Trains and judges a row with a seed, as far as it is not done."""
     options = {"options": row.resolve({}), "steps": row.steps}
+    words = words_of(row.name, seed, bfloat16)
     result = read(row.name)
-    part = result if seed == SEED else result.get("other_seeds", {}).get(str(seed), {})
+    shipped = seed == SEED and not bfloat16
+    beside = "bfloat16" if bfloat16 else "other_seeds"
+    part = result if shipped else result.get(beside, {}).get(str(seed), {})
     made_by = {**options, "code_sha256": code_sha256(row)}
     stale = any(part.get(key) != value for key, value in made_by.items())
     made_by["fingerprint"] = part.get("fingerprint")
     if stale and not only_judge:
-        made_by["fingerprint"] = fingerprint(row.name, seed)
+        made_by["fingerprint"] = fingerprint(words)
         same = {**options, "fingerprint": made_by["fingerprint"] or "none"}
         if all(part.get(key) == value for key, value in same.items()):
-            print(f"{row.name}, seed {seed}: other code, the same weights", file=sys.stderr)
+            print(f"{' '.join(words)}: other code, the same weights", file=sys.stderr)
             part, stale = {**part, **made_by}, False
-    kept = place(row.name, seed)
+    kept = ZOO / row.name if shipped else OTHERS / row.name / f"{beside}-{seed}"
     if judged(part) and (only_judge or not stale):
-        print(f"{row.name}, seed {seed}: not trained, not judged", file=sys.stderr)
+        print(f"{' '.join(words)}: not trained, not judged", file=sys.stderr)
     elif kept.exists() and "failure" not in part and (only_judge or not stale):
         part = {**part, **judge(kept)}
     elif only_judge:
-        print(f"{row.name}, seed {seed}: no generator here to judge", file=sys.stderr)
+        print(f"{' '.join(words)}: no generator here to judge", file=sys.stderr)
         return
     else:
-        part = {**train(row, seed), **made_by}
-    others = result.pop("other_seeds", {})
-    if seed == SEED:
+        part = {**train(row.name, words, kept), **made_by}
+    others = {key: result.pop(key) for key in ("other_seeds", "bfloat16") if key in result}
+    if shipped:
         result = part
     else:
-        others = dict(sorted({**others, str(seed): part}.items()))
-    write(row.name, {**result, **({"other_seeds": others} if others else {})})
+        others[beside] = dict(sorted({**others.get(beside, {}), str(seed): part}.items()))
+    write(row.name, {**result, **others})
 
 
-def fingerprint(name, seed):
+def words_of(name, seed, bfloat16):
+    """Returns the options of train.py that make a row with a seed."""
+    words = [f"--variant={name}", *([f"--seed={seed}"] if seed else [])]
+    return [*words, *(["--precision=mixed_bfloat16"] if bfloat16 else [])]
+
+
+def fingerprint(words):
     """Returns a hash of the weights after three steps of 16 pictures, and of pictures of theirs.
 
     None where such a run fails.
     """
     from tfgans import export
 
-    words = [f"--variant={name}", f"--seed={seed}", "--steps=3", "--batch_size=16"]
+    words = [*words, "--steps=3", "--batch_size=16"]
     with tempfile.TemporaryDirectory() as scratch:
         code, result = run(words, scratch)
         if code:
@@ -119,15 +129,9 @@ def run(words, scratch):
     return done.returncode, {} if done.returncode else json.loads(done.stdout.splitlines()[-1])
 
 
-def place(name, seed):
-    """Returns the folder of a trained generator."""
-    return ZOO / name if seed == SEED else OTHERS / name / str(seed)
-
-
-def train(row, seed):
-    """Trains a row, keeps its generator, and returns what its card says, judged."""
-    words = [f"--variant={row.name}", *([f"--seed={seed}"] if seed else [])]
-    told = {"command": " ".join(["python train.py", *words]), "variant": row.name}
+def train(name, words, kept):
+    """Trains a row, keeps its generator in `kept`, and returns what its card says, judged."""
+    told = {"command": " ".join(["python train.py", *words]), "variant": name}
     with tempfile.TemporaryDirectory() as scratch:
         code, result = run(words, scratch)
         if code:
@@ -136,8 +140,8 @@ def train(row, seed):
         judged = judge(exported)
         card = json.loads((exported / "card.json").read_text(encoding="utf-8"))
         facts = {key: value for key, value in card.items() if key != "signatures"}
-        kept = keep(row.name, seed, exported)
-    return {**told, "log": result["metrics"], **facts, **judged, **kept}
+        size = keep(name, exported, kept)
+    return {**told, "log": result["metrics"], **facts, **judged, **size}
 
 
 def judged(result):
@@ -166,14 +170,13 @@ def judge_real():
     write(REAL, {**told, "evaluation_sha256": evaluation_sha256()})
 
 
-def keep(name, seed, exported):
-    """Keeps a generator; seed 0's is shipped if it is small, with a picture of its samples."""
+def keep(name, exported, kept):
+    """Keeps a generator; the zoo's own if it is small, with a picture of its samples."""
     from tfgans import export, images
 
-    kept = place(name, seed)
     size = sum(path.stat().st_size for path in exported.rglob("*") if path.is_file()) / 1e6
     shutil.rmtree(kept, ignore_errors=True)
-    if seed != SEED:
+    if kept.parent != ZOO:
         shutil.copytree(exported, kept)
         return {}
     if size < MEGABYTES:
@@ -296,25 +299,34 @@ def write_table(rows):
 
 
 def _over_seeds(results):
-    several = {name: result for name, result in results.items() if "other_seeds" in result}
+    several = {}
+    for name, result in results.items():
+        if "other_seeds" in result:
+            several[f"`{name}`"] = {str(SEED): result, **result["other_seeds"]}
+        if "bfloat16" in result:
+            several[f"`{name}`, mixed_bfloat16"] = result["bfloat16"]
     if not several:
         return []
-    head = ["variant", "seeds", *COLUMNS]
+    head = ["variant", "seeds", "minutes", *COLUMNS]
     lines = ["", "## Over seeds", "", "Mean ± standard deviation over the seeds.", ""]
     lines += [_cells(head), "|---" * len(head) + "|"]
-    for name, result in several.items():
-        parts = [result, *result["other_seeds"].values()]
-        good = [part["metrics"] for part in parts if "metrics" in part]
-        cells = []
-        for key, field in COLUMNS.values():
-            values = [metrics[key][field] for metrics in good]
-            spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-            cells.append(f"{statistics.mean(values):.3f}{spread}")
+    for name, parts in several.items():
+        good = [part for part in parts.values() if "metrics" in part]
+        minutes = _spread([part["wall_time_s"] / 60 for part in good], 1)
+        cells = [
+            _spread([part["metrics"][key][field] for part in good], 3)
+            for key, field in COLUMNS.values()
+        ]
         failed = f", {len(parts) - len(good)} failed" if len(good) < len(parts) else ""
-        lines.append(
-            _cells([f"`{name}`", f"0, {', '.join(result['other_seeds'])}{failed}", *cells])
-        )
+        lines.append(_cells([name, f"{', '.join(parts)}{failed}", minutes, *cells]))
     return lines
+
+
+def _spread(values, digits):
+    if not values:
+        return ""
+    spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{spread}"
 
 
 def _figures(result):

@@ -67,8 +67,6 @@ class Ablated(ours.Ours):
     def __init__(self, workload, folder, change):
         globals().get(change, lambda: None)()
         super().__init__(workload, folder)
-        if change == "real_apart_from_fake":
-            self.model._joint = False
         if change == "with_remapper":
             tf.config.optimizer.set_experimental_options({"remapping": True})
         if change == "xla":

@@ -39,7 +39,6 @@ CHANGES = {  # name of a function of peers.ablations -> what it does
     "resampling_by_itself": "means and doublings as layers beside the convolutions",
     "sigma_divides_the_input": "sigma divides the input of a layer instead of its kernel",
     "all_of_these": "all of the above",
-    "real_apart_from_fake": "real and generated pictures as two batches",
     "xla": "not used: XLA",
     "one_operation_at_a_time": "not used: TF_NUM_INTEROP_THREADS=1",
     "without_onednn": "not used: TF_ENABLE_ONEDNN_OPTS=0",

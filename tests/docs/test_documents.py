@@ -107,7 +107,7 @@ def bench(zoo, monkeypatch, tmp_path):
     """`make zoo` whose runs and judgements are only noted: what it did, and what it found."""
     done = []
 
-    def trained(row, seed):
+    def trained(name, words, kept):
         done.append("train")
         return {"metrics": {}, "evaluation_sha256": zoo.evaluation_sha256()}
 
@@ -116,31 +116,41 @@ def bench(zoo, monkeypatch, tmp_path):
         return {"metrics": {}, "evaluation_sha256": zoo.evaluation_sha256()}
 
     monkeypatch.setattr(zoo, "RESULTS", tmp_path)
-    monkeypatch.setattr(zoo, "place", lambda name, seed: tmp_path / f"{name}-{seed}")
+    monkeypatch.setattr(zoo, "ZOO", tmp_path / "zoo")
+    monkeypatch.setattr(zoo, "OTHERS", tmp_path / "seeds")
     monkeypatch.setattr(zoo, "train", trained)
     monkeypatch.setattr(zoo, "judge", judged)
-    monkeypatch.setattr(zoo, "fingerprint", lambda name, seed: "same")
+    monkeypatch.setattr(zoo, "fingerprint", lambda words: "same")
     return done
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_row_is_trained_and_judged_only_where_it_must_be(zoo, bench, tmp_path, seed):
+@pytest.mark.parametrize(
+    ("seed", "bfloat16", "beside", "place"),
+    [
+        (0, False, None, "zoo/gan"),
+        (1, False, "other_seeds", "seeds/gan/other_seeds-1"),
+        (0, True, "bfloat16", "seeds/gan/bfloat16-0"),
+    ],
+)
+def test_a_row_is_trained_and_judged_only_where_it_must_be(
+    zoo, bench, tmp_path, seed, bfloat16, beside, place
+):
     row = registry.load("gan")
 
     def made(**changes):
         bench.clear()
         result = zoo.read("gan")
-        part = result if seed == 0 else result.get("other_seeds", {}).get("1", {})
+        part = result.get(beside, {}).get(str(seed), {}) if beside else result
         if part:
             part.update(changes)
             zoo.write("gan", result)
-        zoo.make(row, seed)
+        zoo.make(row, seed, bfloat16)
         return list(bench)
 
     assert made() == ["train"]
     assert made() == []
     assert made(evaluation_sha256="old") == ["train"]  # there is no generator to judge
-    (tmp_path / f"gan-{seed}").mkdir()
+    (tmp_path / place).mkdir(parents=True)
     assert made(evaluation_sha256="old") == ["judge"]
     assert made(steps=1) == ["train"]
     assert made(fingerprint="same", code_sha256="old") == []
