@@ -108,12 +108,16 @@ class AdversarialModel(GenerativeModel):
         return tf.cast(self.generator(inputs, training=True), tf.float32)
 
     def discriminate(self, image, batch):
-        """Returns the discriminator's float32 logits on `image`, with the rest of `batch`."""
+        """Returns the discriminator's float32 logits on `image`, with the rest of `batch`.
+
+        Where its network has more outputs, it is a dict of them.
+        """
         inputs = _declared(self.discriminator, {**batch, "image": image})
-        return tf.cast(self.discriminator(inputs, training=True), tf.float32)
+        outputs = self.discriminator(inputs, training=True)
+        return tf.nest.map_structure(lambda output: tf.cast(output, tf.float32), outputs)
 
     def critic(self, batch):
-        """Returns the discriminator as a function of images alone."""
+        """Returns the discriminator as a function from images alone to logits."""
         return lambda image: self.discriminate(image, batch)
 
 

@@ -26,12 +26,22 @@ class GenerativeModel(Sampling, keras.Model):
         seed: Seed of every random number that training draws.
         ema_decay: Decay of the averaged network that is sampled and exported; 0: no average.
         latent_distribution: normal, or uniform on [-1, 1].
+        classes: Labels of the training data; a network that takes a label is given only these.
     """
 
     optimizes: ClassVar[dict[str, tuple[str, ...]]] = {}  # optimiser -> players it moves
     logs: ClassVar[tuple[str, ...]] = ()  # what `train_step` tracks
 
-    def __init__(self, players, *, seed=0, ema_decay=0.0, latent_distribution="normal", **kwargs):
+    def __init__(
+        self,
+        players,
+        *,
+        seed=0,
+        ema_decay=0.0,
+        latent_distribution="normal",
+        classes=(),
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if not 0.0 <= ema_decay < 1.0:
             raise UsageError(f"ema_decay={ema_decay!r} must lie in [0, 1)")
@@ -43,7 +53,7 @@ class GenerativeModel(Sampling, keras.Model):
         for player, network in players.items():
             setattr(self, player, network)
         self.seed, self.ema_decay = seed, ema_decay
-        self.latent_distribution = latent_distribution
+        self.latent_distribution, self.classes = latent_distribution, list(classes)
         self.average = None
         if ema_decay:
             network = players[self.generates]

@@ -30,6 +30,8 @@ BAR_SECONDS = 0.2
 BAR_COLUMNS = 100
 LINE_SECONDS = 10.0
 SAMPLES = 64
+SAMPLE_COLUMNS = 8
+SAMPLE_CLASSES = 16  # rows of a grid at most
 SAMPLE_SEED = 0
 ANIMATION = "training.gif"
 
@@ -298,8 +300,9 @@ class SampleGrid(StepCallback):
         every: Steps between two grids; the last step has one always.
         events: Of TensorBoard, which gets the grids as `samples`.
         checkpoints: Names the last good one when the disk is full.
-        draw: Callable from the model to uint8 pictures `(n, height, width, channels)`; by default
-            64 samples of a fixed seed.
+        draw: Callable from the model to uint8 pictures `(n, height, width, channels)`, or to a list
+            of such, a row each; by default 64 samples of a fixed seed, or a row for each class of a
+            model that takes labels.
     """
 
     def __init__(
@@ -309,12 +312,12 @@ class SampleGrid(StepCallback):
         events: Events | None = None,
         checkpoints: Checkpoints | None = None,
         *,
-        draw: Callable[[Any], np.ndarray] | None = None,
+        draw: Callable[[Any], np.ndarray | list[np.ndarray]] | None = None,
     ):
         super().__init__()
         self.directory, self.every, self.events = Path(directory), every, events
         self.checkpoints = checkpoints or Checkpoints()
-        self.draw = draw or (lambda model: model.sample(SAMPLES, seed=SAMPLE_SEED))
+        self.draw = draw or _samples
 
     def begin(self):
         self._drawn = self.step
@@ -333,11 +336,20 @@ class SampleGrid(StepCallback):
 
     def _draw(self):
         self._drawn = self.step
-        sheet = images.grid(self.draw(self.model))
+        drawn = self.draw(self.model)
+        sheet = images.grid_of_rows(drawn) if isinstance(drawn, list) else images.grid(drawn)
         with self.checkpoints.writing("the sample grid", self.step):
             path = images.save_png(self.directory / f"step-{self.step:06d}.png", sheet)
             if self.events is not None:
                 self.events.image(self.step, "samples", sheet, path.read_bytes())
+
+
+def _samples(model) -> np.ndarray | list[np.ndarray]:
+    if not getattr(model, "takes_label", False):
+        return model.sample(SAMPLES, seed=SAMPLE_SEED)
+    labels = np.repeat(model.classes[:SAMPLE_CLASSES], SAMPLE_COLUMNS)
+    pictures = model.sample(len(labels), seed=SAMPLE_SEED, label=labels)
+    return np.split(pictures, len(labels) // SAMPLE_COLUMNS)
 
 
 class Checkpointer(StepCallback):

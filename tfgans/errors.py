@@ -3,7 +3,7 @@
 import difflib
 import numbers
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LARGEST_INT = 2**31 - 1  # SavedModels take int32
 SMALLEST_TRUNCATION = 1e-6
@@ -43,6 +43,36 @@ def first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
     lines = [line for line in lines if line != "in user code:" and not line.startswith("File ")]
     return lines[0] if lines else type(error).__name__
+
+
+def checked_labels(label, n: int, classes: Sequence[int]):
+    """Returns the class asked for, or the classes of `n` pictures, as an int32 array.
+
+    Raises:
+        UsageError: If it is neither one int nor n of them, or names no class of `classes`.
+    """
+    import numpy as np  # not at the top: the command line answers `--help` without
+
+    labels = np.asarray(label)
+    if labels.dtype.kind not in "iu" or labels.shape not in ((), (n,)):
+        raise UsageError(f"label={label!r} must be one int, or {n} of them")
+    strange = [found for found in labels.flat if found not in set(classes)]
+    if strange:
+        raise UsageError(
+            f"label={strange[0]} is no class of this model, which has {spans(classes)}"
+        )
+    return labels.astype(np.int32)
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """Returns such as `0-4, 7` for ascending numbers."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ", ".join(f"{first}-{last}" if last > first else str(first) for first, last in found)
 
 
 def checked_truncation(value) -> float:

@@ -20,7 +20,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import runs
-from tfgans.errors import TrainingError, UsageError, checked_truncation, whole
+from tfgans.errors import TrainingError, UsageError, checked_labels, checked_truncation, whole
+from tfgans.randomness import RANDOM_LABEL
 
 CARD = "card.json"
 PROTO = "saved_model.pb"
@@ -28,7 +29,7 @@ PROTO = "saved_model.pb"
 PARTS = {PROTO, CARD, "assets", "assets.extra", "fingerprint.pb", "variables"}
 
 # A signature wants every argument; the methods of the loaded module leave these to be omitted.
-DEFAULTS = {"seed": 0, "truncation": math.inf}
+DEFAULTS = {"seed": 0, "label": RANDOM_LABEL, "truncation": math.inf}
 # A function that returns a bare tensor returns an image, unless its name says otherwise.
 OUTPUTS = {"encode": "latent", "log_prob": "log_prob"}
 TRUNCATION = "threshold on |z|: entries above it are drawn again, never clipped"
@@ -48,7 +49,7 @@ def export(model, directory: str | Path, card: Mapping[str, Any]) -> Path:
     Args:
         model: A `GenerativeModel`, or whatever has its `signatures()`, `state()`, `variables`.
         directory: Folder to make or replace; one that holds other things than an export is kept.
-        card: What `card.json` says; shapes, signatures and the number of classes are added to it.
+        card: What `card.json` says; shapes, signatures and the labels it takes are added to it.
 
     Returns:
         The folder written.
@@ -134,9 +135,52 @@ class SavedGenerator:
 
     def __init__(self, module, card: Mapping[str, Any]):
         self.module, self.card, self.signatures = module, dict(card), module.signatures
-        self._inputs = {}
-        if "sample" in self.signatures:
-            self._inputs = self.signatures["sample"].structured_input_signature[1]
+        self._inputs = self._inputs_of("sample")
+
+    @property
+    def takes_label(self) -> bool:
+        """Whether the pictures are of a class that is asked for."""
+        return "label" in self._inputs
+
+    @property
+    def classes(self) -> list[int]:
+        """Labels that it was trained on.
+
+        Raises:
+            UsageError: If the card does not say.
+        """
+        labels = self.card.get("labels")
+        if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels):
+            raise UsageError(f"this SavedModel takes labels, but its {CARD} does not say which")
+        return labels
+
+    @property
+    def latent_dim(self) -> int:
+        """Length of the latents that `serving_default` takes; 0 where it takes others things."""
+        inputs = self._inputs_of("serving_default")
+        return inputs["latent"].shape[-1] if set(inputs) - {"label"} == {"latent"} else 0
+
+    @property
+    def uniform(self) -> bool:
+        """Whether latents are uniform on [-1, 1], instead of normal."""
+        options = self.card.get("options")
+        return isinstance(options, dict) and options.get("latent_distribution") == "uniform"
+
+    def generate(self, latent, label=None) -> np.ndarray:
+        """Returns float32 images in [-1, 1] of latents, and of labels for a model that takes them.
+
+        Args:
+            latent: float32 `(n, latent_dim)`.
+            label: int32 `(n,)`.
+        """
+        inputs = {"latent": tf.constant(latent, tf.float32)}
+        if label is not None:
+            inputs["label"] = tf.constant(label, tf.int32)
+        return self.signatures["serving_default"](**inputs)["image"].numpy()
+
+    def _inputs_of(self, name: str) -> dict[str, tf.TensorSpec]:
+        found = self.signatures
+        return found[name].structured_input_signature[1] if name in found else {}
 
     def sample(self, n, seed=0, label=None, truncation=None) -> np.ndarray:
         """Draws pictures; the same seed gives the same pictures.
@@ -144,7 +188,8 @@ class SavedGenerator:
         Args:
             n: Number of pictures, at least 1.
             seed: An int of 32 bits.
-            label: Class of all pictures, or one for each; for a model with classes only.
+            label: Class of all pictures, or one for each, for a model that takes labels; None:
+                drawn by the seed.
             truncation: Above 0; smaller gives more typical pictures. None: as in training.
 
         Returns:
@@ -162,23 +207,15 @@ class SavedGenerator:
             )
         arguments = {"n": tf.constant(whole("n", n, 1)), "seed": tf.constant(whole("seed", seed))}
         if label is not None:
-            arguments["label"] = self._label(label, n)
+            if not self.takes_label:
+                raise UsageError(f"label={label!r}: this model makes pictures without labels")
+            arguments["label"] = tf.constant(checked_labels(label, n, self.classes))
         if truncation is not None:
             arguments["truncation"] = self._truncation(truncation)
         try:
             return self.module.sample(**arguments)["image"].numpy()
         except tf.errors.ResourceExhaustedError as error:
             raise TrainingError(f"out of memory: n={n!r} pictures at once are too many") from error
-
-    def _label(self, label, n) -> tf.Tensor:
-        if "label" not in self._inputs:
-            raise UsageError(f"label={label!r}: this model makes pictures without labels")
-        labels, num_classes = np.asarray(label), self.card.get("num_classes") or 2**31
-        if labels.dtype.kind not in "iu" or labels.shape not in ((), (n,)):
-            raise UsageError(f"label={label!r} must be one int, or {n} of them")
-        if labels.min() < 0 or labels.max() >= num_classes:
-            raise UsageError(f"label={label!r} must lie between 0 and {num_classes - 1}")
-        return tf.constant(labels, tf.int32)
 
     def _truncation(self, truncation) -> tf.Tensor:
         if "truncation" not in self._inputs:
@@ -263,7 +300,7 @@ def _full_card(model, functions: Mapping[str, Any], card: Mapping[str, Any]) -> 
         }
     facts: dict[str, Any] = {
         "image_shape": list(model.image_shape),
-        "num_classes": getattr(model, "num_classes", 0),
+        "labels": list(model.classes) if getattr(model, "takes_label", False) else [],
         "signatures": signatures,
     }
     if "truncation" in signatures.get("sample", {}).get("inputs", {}):

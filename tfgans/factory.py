@@ -55,7 +55,7 @@ def create(
         player: _made(player, builder, data, **routed(table, player))
         for player, builder in row.networks.items()
     }
-    model = row.model(**networks, seed=seed, **routed(table, ""))
+    model = row.model(**networks, seed=seed, classes=data.classes, **routed(table, ""))
     optimizers = {
         name: _made(
             name, _optimizer, cls, steps, model.updates_per_step(name), **routed(table, name)
@@ -97,7 +97,7 @@ def load(path):
 
 def _load_run(path):
     stored = runs.read_options(path)
-    data = DataSpec(tuple(stored["image_shape"]), stored["num_classes"])
+    data = DataSpec(tuple(stored["image_shape"]), stored["num_classes"], stored.get("classes"))
     with runs.precision_scope(stored["precision"]):
         model = create(
             stored["variant"],

@@ -74,6 +74,22 @@ def grid(images: np.ndarray, columns: int | None = None, *, scale: int | None = 
     return sheet
 
 
+def grid_of_rows(rows: Sequence[np.ndarray], *, scale: int | None = None) -> np.ndarray:
+    """Lays pictures out in rows of their own, which may differ in length.
+
+    Args:
+        rows: uint8 arrays of shape `(n, height, width, channels)`, n at least 1.
+        scale: As for `grid`.
+
+    Returns:
+        uint8 array of shape `(height, width, channels)`; unused places are gap-coloured.
+    """
+    columns = max(map(len, rows))
+    blank = np.full_like(rows[0][:1], GAP_LEVEL)
+    filled = [row for one in rows for row in (one, *[blank] * (columns - len(one)))]
+    return grid(np.concatenate(filled), columns, scale=scale)
+
+
 def _square_columns(n: int, height: int, width: int) -> int:
     return max(1, round(math.sqrt(n * height / width)))
 

@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import math
 import pathlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tfgans import checkpoints, data, evaluation, export, factory, runs
+from tfgans import checkpoints, data, evaluation, export, factory, latents, randomness, runs
 from tfgans.data.source import Source
 from tfgans.errors import UsageError, whole
 from tfgans.evaluation import Reference, Sample
@@ -16,7 +17,7 @@ from tfgans.features import default_features, open_features
 from tfgans.report import INTERPOLATION_STEPS, INTERPOLATIONS, write_report
 
 USUAL = 1000  # pictures compared where `num` is not given
-_DATA = ("dataset", "data_dir", "image_size", "fit")
+_DATA = ("dataset", "data_dir", "image_size", "fit", "classes")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -143,58 +144,57 @@ def open_subject(given: dict[str, Any], **where) -> Subject:
 
 def _saved(path: pathlib.Path) -> Subject:
     loaded = export.load_saved_model(path)
-    card, inputs, serving = (
-        loaded.card,
-        *(_inputs(loaded, name) for name in ("sample", "serving_default")),
-    )
-    width = serving["latent"].shape[-1] if list(serving) == ["latent"] else 0
-    classes = card.get("num_classes")
-    if "label" in inputs and not (isinstance(classes, int) and classes > 0):
-        raise UsageError(f"{str(path)!r} takes labels, but its card does not say num_classes")
-
-    def draw(n, seed):
-        if "label" not in inputs:
-            return loaded.sample(n, seed), None
-        labels = np.arange(n, dtype=np.int32) % classes
-        return loaded.sample(n, seed, label=labels), labels
-
-    def generate(latent):
-        return loaded.signatures["serving_default"](latent=latent)["image"].numpy()
-
-    options = card.get("options")
-    uniform = isinstance(options, dict) and options.get("latent_distribution") == "uniform"
-    facts = {key: card[key] for key in _DATA if isinstance(card.get(key), str | list)}
+    facts = {key: loaded.card[key] for key in _DATA if isinstance(loaded.card.get(key), str | list)}
     return Subject(
         "model",
         path,
-        draw,
-        generate if width else None,
-        width,
-        uniform,
+        _drawing(loaded),
+        _generating(loaded),
+        loaded.latent_dim,
+        loaded.uniform,
         facts,
     )
-
-
-def _inputs(loaded, signature: str) -> dict[str, Any]:
-    found = loaded.signatures
-    return found[signature].structured_input_signature[1] if signature in found else {}
 
 
 def _run(path: pathlib.Path) -> Subject:
     stored = runs.read_options(path)
     model = factory.load(path)
     checkpoints.restore(checkpoints.manager(model, path, checkpoints.BEST))
+    facts = {key: stored[key] for key in _DATA if stored.get(key) is not None}
+    facts["step"] = int(model.step)
+    uniform = model.latent_distribution == "uniform"
+    return Subject(
+        "run", path, _drawing(model), _generating(model), model.latent_dim, uniform, facts
+    )
+
+
+def _drawing(model):
+    """Returns what draws pictures of a model or SavedModel, as many of each class it takes."""
 
     def draw(n, seed):
-        return model.sample(n, seed), None
+        labels = labels_of(model.classes, n) if model.takes_label else None
+        return model.sample(n, seed, label=labels), labels
+
+    return draw
+
+
+def _generating(model):
+    """Returns what makes images of latents, each row of the report's ways of one class."""
+    if not model.latent_dim:
+        return None
 
     def generate(latent):
-        return model.generate(latent).numpy()
+        inputs = {"latent": latent}
+        if model.takes_label:
+            inputs["label"] = labels_of(model.classes, INTERPOLATIONS).repeat(INTERPOLATION_STEPS)
+        return np.asarray(model.generate(**inputs))
 
-    facts = {key: stored[key] for key in _DATA if stored.get(key) is not None}
-    uniform = model.latent_distribution == "uniform"
-    facts["step"] = int(model.step)
-    return Subject("run", path, draw, generate, model.latent_dim, uniform, facts)
+    return generate
+
+
+def labels_of(classes, n: int) -> np.ndarray:
+    """Returns int32 labels of `n` pictures, as many of each class, in turn."""
+    return np.resize(np.asarray(classes, np.int32), n)
 
 
 def _bare(kind: str, path: pathlib.Path, given: dict[str, Any]) -> Subject:
@@ -216,6 +216,7 @@ def _data_options(subject: Subject, dataset, given: dict[str, Any]) -> dict[str,
         "name": dataset or known.get("dataset", "digits"),
         "data_dir": given["data_dir"] or known.get("data_dir"),
         "fit": given["fit"] or subject.facts.get("fit", "crop"),
+        "classes": known.get("classes"),
     }
 
 
@@ -297,35 +298,13 @@ def _report(folder, subject, result, sample, reference) -> None:
     runs.write_json(folder / runs.EVALUATION_FILE, result)
     between = None
     if subject.generate:
-        between = subject.generate(
-            path_of_latents(subject.latent_dim, result["seed"], subject.uniform)
-        )
+        ends = randomness.latent(
+            2 * INTERPOLATIONS,
+            subject.latent_dim,
+            result["seed"],
+            math.inf,
+            uniform=subject.uniform,
+        ).numpy()
+        ways = latents.between(ends[::2], ends[1::2], INTERPOLATION_STEPS, uniform=subject.uniform)
+        between = subject.generate(ways.reshape(-1, subject.latent_dim))
     write_report(folder / "report.html", result, sample, reference, between)
-
-
-def path_of_latents(latent_dim: int, seed: int, uniform: bool = False) -> np.ndarray:
-    """Returns latents on the way between pairs of random ones.
-
-    Normal latents all have nearly one length, and on a straight line the middle lies nearer to 0
-    than any of training does: their way is an arc. Uniform ones fill a cube, so theirs is straight.
-
-    Args:
-        latent_dim: Length of a latent.
-        seed: Seed of the ends.
-        uniform: Whether latents are uniform on [-1, 1], instead of normal.
-
-    Returns:
-        float32 `(INTERPOLATIONS * INTERPOLATION_STEPS, latent_dim)`.
-    """
-    generator = np.random.default_rng(seed)
-    share = np.linspace(0.0, 1.0, INTERPOLATION_STEPS)[:, None]
-    shape = (2, INTERPOLATIONS, 1, latent_dim)
-    if uniform or latent_dim == 1:
-        start, end = generator.uniform(-1.0, 1.0, shape)
-        ways = (1 - share) * start + share * end
-    else:
-        start, end = generator.normal(size=shape)
-        lengths = np.linalg.norm(start, axis=-1) * np.linalg.norm(end, axis=-1)
-        angle = np.arccos(np.clip((start * end).sum(-1) / lengths, -1.0, 1.0))[..., None]
-        ways = (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
-    return ways.reshape(-1, latent_dim).astype(np.float32)

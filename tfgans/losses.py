@@ -152,3 +152,20 @@ def hinge_discriminator(real_logits, fake_logits):
 def hinge_generator(fake_logits):
     """-E fake, the same as `wasserstein_generator`."""
     return wasserstein_generator(fake_logits)
+
+
+def class_cross_entropy(class_logits, label):
+    """Cross-entropy of telling the class, -E log softmax(class_logits)[label].
+
+    Args:
+        class_logits: float32 `(batch, num_classes)`.
+        label: int32 `(batch,)`.
+
+    Returns:
+        Scalar float32.
+
+    Reference:
+        Odena et al., 2016, arXiv:1610.09585, Equation 3, with the other sign.
+    """
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label, logits=class_logits)
+    return tf.reduce_mean(each)

@@ -1,4 +1,4 @@
-"""Penalties on a critic: `(critic, real, fake)` -> float32 scalar, not yet weighted."""
+"""Penalties: `(critic, real, fake)`, or kernels, -> float32 scalar, not yet weighted."""
 
 import tensorflow as tf
 
@@ -50,3 +50,30 @@ def gradient_norm(critic, image):
     # The derivative of a root is infinite at 0: take it at 1 there and mask the value out.
     nonzero = squares > 0.0
     return tf.where(nonzero, tf.sqrt(tf.where(nonzero, squares, 1.0)), 0.0)
+
+
+def orthogonal_regularizer(kernels):
+    """Penalises kernels whose columns, one for each output, are not orthogonal to one another.
+
+    With each kernel as a matrix W of shape `(height * width * in, out)`:
+
+        sum over kernels of || W^T W * (1 - I) ||_F^2
+
+    The columns' own lengths are free.
+
+    Args:
+        kernels: List of variables or tensors of shape `(..., out)`.
+
+    Returns:
+        Scalar float32, not yet weighted by beta, which is 1e-4 in the paper.
+
+    Reference:
+        Brock et al., 2018, arXiv:1809.11096, Equation 3.
+    """
+    terms = []
+    for kernel in kernels:
+        matrix = tf.reshape(tf.cast(kernel, tf.float32), (-1, kernel.shape[-1]))
+        products = tf.matmul(matrix, matrix, transpose_a=True)
+        between = tf.linalg.set_diag(products, tf.zeros(products.shape[0]))
+        terms.append(tf.reduce_sum(tf.square(between)))
+    return tf.add_n(terms)

@@ -9,6 +9,8 @@ import zlib
 
 import tensorflow as tf
 
+RANDOM_LABEL = -1  # stands for a class that the seed of a sample draws
+
 
 def key(seed, step, stream: str, part=0) -> tf.Tensor:
     """Returns the int32 `(2,)` seed that belongs to a stream at a step.
@@ -22,6 +24,29 @@ def key(seed, step, stream: str, part=0) -> tf.Tensor:
     base = tf.stack([tf.cast(seed, tf.int32), tf.constant(zlib.crc32(stream.encode()) >> 1)])
     at_step = tf.random.experimental.stateless_fold_in(base, tf.cast(step, tf.int32))
     return tf.random.experimental.stateless_fold_in(at_step, tf.cast(part, tf.int32))
+
+
+def latent(n, latent_dim, seed, truncation, *, uniform=False) -> tf.Tensor:
+    """Draws the `n` latents of a sample, float32 `(n, latent_dim)`, by its seed alone.
+
+    Args:
+        n: An int tensor or int.
+        latent_dim: Length of a latent.
+        seed: An int tensor or int.
+        truncation: Normal entries beyond it are drawn again until they fit, which is drawing from
+            the truncated normal; uniform ones are scaled to it. Infinity: as they come.
+        uniform: Whether they are uniform on [-1, 1], instead of normal.
+    """
+    at, shape = key(seed, 0, "sample"), (n, latent_dim)
+    if uniform:
+        return tf.random.stateless_uniform(shape, at, -1.0, 1.0) * tf.minimum(truncation, 1.0)
+    return tf.cond(
+        tf.math.is_inf(truncation),
+        lambda: tf.random.stateless_normal(shape, at),
+        lambda: tf.random.stateless_parameterized_truncated_normal(
+            shape, at, 0.0, 1.0, -truncation, truncation
+        ),
+    )
 
 
 def normal(seed, step, stream: str, shape, part=0, piece=(0, 1)) -> tf.Tensor:

@@ -45,6 +45,7 @@ class Entry:
     needs: tuple[str, ...] = ("image",)
 
 
+LABELLED = ("image", "label")
 _ENTRIES = (
     Entry("gan", "gan", "Goodfellow et al., 2014, arXiv:1406.2661"),
     Entry("nsgan", "nsgan", "Goodfellow et al., 2014, arXiv:1406.2661"),
@@ -59,6 +60,16 @@ _ENTRIES = (
     Entry("hinge", "hinge", "Lim and Ye, 2017, arXiv:1705.02894"),
     Entry("sngan", "sngan", "Miyato et al., 2018, arXiv:1802.05957"),
     Entry("sngan_resnet", "sngan", "Miyato et al., 2018, arXiv:1802.05957"),
+    Entry("cgan", "cgan", "Mirza and Osindero, 2014, arXiv:1411.1784", needs=LABELLED),
+    Entry("acgan", "acgan", "Odena et al., 2016, arXiv:1610.09585", needs=LABELLED),
+    Entry(
+        "sngan_projection",
+        "sngan_projection",
+        "Miyato and Koyama, 2018, arXiv:1802.05637",
+        needs=LABELLED,
+    ),
+    Entry("ttur", "ttur", "Heusel et al., 2017, arXiv:1706.08500"),
+    Entry("sagan", "sagan", "Zhang et al., 2018, arXiv:1805.08318", needs=LABELLED),
     Entry("vae", "vae", "Kingma and Welling, 2013, arXiv:1312.6114", family="autoencoder"),
 )
 

@@ -8,7 +8,8 @@ import keras
 import tensorflow as tf
 
 from tfgans import randomness
-from tfgans.errors import UsageError, checked_truncation, whole
+from tfgans.errors import UsageError, checked_labels, checked_truncation, whole
+from tfgans.randomness import RANDOM_LABEL
 
 _SAMPLES_AT_ONCE = 64  # bounds the memory of sampling, whatever number is asked for
 
@@ -24,6 +25,7 @@ class Sampling:
     generates: ClassVar[str] = "generator"  # the player that makes the pictures
     average: keras.Model | None
     latent_distribution: str
+    classes: list[int]
 
     @property
     def sampler(self) -> keras.Model:
@@ -40,13 +42,19 @@ class Sampling:
         """Length of the latent vector."""
         return self.sampler.input["latent"].shape[-1]
 
+    @property
+    def takes_label(self) -> bool:
+        """Whether the pictures are of a class that is asked for."""
+        return "label" in self.sampler.input
+
     def sample(self, n, seed=0, label=None, truncation=None):
         """Draws pictures; the same seed gives the same pictures, whatever their number.
 
         Args:
             n: Number of pictures, at least 1.
             seed: An int.
-            label: Class of the pictures, for a model that is given one.
+            label: Class of all pictures, or one for each; None: drawn by the seed. For a model
+                that takes labels.
             truncation: Draw latents until each entry is at most this; None: as they come.
 
         Returns:
@@ -56,44 +64,60 @@ class Sampling:
             UsageError: If a number is out of range, or the model takes no labels.
         """
         number, seed = whole("n", n, 1), whole("seed", seed)
+        threshold = math.inf if truncation is None else checked_truncation(truncation)
+        given = {"n": tf.constant(number), "seed": tf.constant(seed), "truncation": threshold}
+        if self.takes_label:
+            labels = RANDOM_LABEL if label is None else checked_labels(label, n, self.classes)
+            return self.sample_labelled(**given, label=tf.constant(labels)).numpy()
         if label is not None:
             raise UsageError(f"label={label!r}: this model makes pictures without labels")
-        threshold = math.inf if truncation is None else checked_truncation(truncation)
-        return self.sample_images(tf.constant(number), tf.constant(seed), threshold).numpy()
+        return self.sample_images(**given).numpy()
 
     # Traceable: the same functions serve `sample` and the SavedModel.
 
     def draw_latent(self, n, seed, truncation):
-        """Returns `n` float32 latents; entries beyond `truncation` are drawn again.
+        """Returns `n` float32 latents; entries beyond `truncation` are drawn again."""
+        uniform = self.latent_distribution == "uniform"
+        return randomness.latent(n, self.latent_dim, seed, truncation, uniform=uniform)
 
-        Drawing again until it fits is drawing from the truncated distribution.
-        """
-        key, shape = randomness.key(seed, 0, "sample"), (n, self.latent_dim)
-        if self.latent_distribution == "uniform":
-            unit = tf.random.stateless_uniform(shape, key, -1.0, 1.0)
-            return unit * tf.minimum(truncation, 1.0)
-        return tf.cond(
-            tf.math.is_inf(truncation),
-            lambda: tf.random.stateless_normal(shape, key),
-            lambda: tf.random.stateless_parameterized_truncated_normal(
-                shape, key, 0.0, 1.0, -truncation, truncation
-            ),
+    def draw_label(self, n, seed, label):
+        """Returns `n` int32 labels: `label`, one or n of them, a class by chance where below 0."""
+        drawn = tf.random.stateless_uniform(
+            (n,), randomness.key(seed, 0, "sample/label"), 0, len(self.classes), tf.int32
         )
+        asked = tf.broadcast_to(label, (n,))
+        return tf.where(asked < 0, tf.gather(tf.constant(self.classes), drawn), asked)
 
-    def generate(self, latent):
-        """Returns float32 images in [-1, 1] of shape `(n, height, width, channels)`."""
-        return tf.cast(self.sampler({"latent": latent}, training=False), tf.float32)
+    def generate(self, latent, label=None):
+        """Returns float32 images in [-1, 1] of shape `(n, height, width, channels)`.
+
+        Args:
+            latent: float32 `(n, latent_dim)`.
+            label: int32 `(n,)`, for a model that takes labels.
+        """
+        inputs = {"latent": latent} if label is None else {"latent": latent, "label": label}
+        return tf.cast(self.sampler(inputs, training=False), tf.float32)
 
     def sample_images(self, n, seed, truncation):
         """Returns `n` uint8 pictures, made in chunks so that memory stays bounded."""
-        latent = self.draw_latent(n, seed, truncation)
+        return self._in_chunks(n, latent=self.draw_latent(n, seed, truncation))
+
+    def sample_labelled(self, n, seed, label, truncation):
+        """The same for a model that takes labels: one, or one for each; -1: drawn by the seed."""
+        latent, labels = self.draw_latent(n, seed, truncation), self.draw_label(n, seed, label)
+        return self._in_chunks(n, latent=latent, label=labels)
+
+    def _in_chunks(self, n, **inputs):
         chunk = tf.minimum(n, _SAMPLES_AT_ONCE)
         num_chunks = -(-n // chunk)
-        padded = tf.pad(latent, [[0, num_chunks * chunk - n], [0, 0]])
-        chunks = tf.reshape(padded, (num_chunks, chunk, self.latent_dim))
+
+        def chunked(rows):
+            padding = [[0, num_chunks * chunk - n], *[[0, 0]] * (rows.shape.rank - 1)]
+            return tf.reshape(tf.pad(rows, padding), (num_chunks, chunk, *rows.shape[1:]))
+
         images = tf.map_fn(
-            lambda part: to_uint8(self.generate(part)),
-            chunks,
+            lambda part: to_uint8(self.generate(**part)),
+            {name: chunked(rows) for name, rows in inputs.items()},
             fn_output_signature=tf.TensorSpec((None, *self.image_shape), tf.uint8),
             parallel_iterations=1,
         )
@@ -104,11 +128,18 @@ class Sampling:
         latent = tf.TensorSpec((None, self.latent_dim), tf.float32, name="latent")
         number, seed = (tf.TensorSpec((), tf.int32, name=name) for name in ("n", "seed"))
         truncation = tf.TensorSpec((), tf.float32, name="truncation")
+        if self.takes_label:
+            labels = tf.TensorSpec((None,), tf.int32, name="label")
+            one_or_more = tf.TensorSpec(None, tf.int32, name="label")
+            return {
+                "serving_default": (self.generate, [latent, labels]),
+                "sample": (self.sample_labelled, [number, seed, one_or_more, truncation]),
+            }
         return {
             "serving_default": (self.generate, [latent]),
             "sample": (self.sample_images, [number, seed, truncation]),
         }
 
-    def call(self, latent):
-        """The same as `generate`: what Keras' own `predict` uses."""
-        return self.generate(latent)
+    def call(self, inputs):
+        """Images of latents, or of a dict of latents and labels: what Keras' `predict` uses."""
+        return self.generate(**(inputs if isinstance(inputs, dict) else {"latent": inputs}))

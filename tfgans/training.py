@@ -33,6 +33,7 @@ DEFAULTS: dict[str, Any] = {
     "data_dir": None,
     "image_size": None,
     "fit": "crop",
+    "classes": None,
     "seed": 0,
     "precision": "float32",
     "checkpoint_every": 500,
@@ -52,6 +53,7 @@ _OPTIONS = {*DEFAULTS, "variant", "steps", "batch_size", "export_dir", "options"
 _AT_LEAST = {"steps": 1, "batch_size": 1, "seed": 0, "checkpoint_every": 1}
 _AT_LEAST |= {"replicas": 1, "accumulate": 1, "eval_every": 0, "stop_when": 0}
 _ONE_OF = {"precision": runs.PRECISIONS, "strategy": runs.STRATEGIES}
+_DATA = ("data_dir", "image_size", "fit", "classes")
 _EVAL_PICTURES = 1000
 
 
@@ -85,10 +87,12 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
             `resume` the newest one of the variant.
         resume: Whether to go on with a run; what is not given is taken from it.
         **given: Any of
-            dataset: digits (default), optdigits, tfds:NAME, a folder of images, or an .npz file;
+            dataset: digits (default), optdigits, emoji, emoji:subgroup, tfds:NAME, a folder of
+                images, or an .npz file;
             data_dir: folder of prepared TFDS data sets;
             image_size: int or (height, width), by default the data's;
             fit: crop (default) or resize, how pictures reach `image_size`;
+            classes: labels of the pictures to train on, by default all;
             steps: length of the run in generator steps, by default the row's;
             batch_size: pictures in each batch, by default the row's;
             seed: number that decides all randomness, default 0;
@@ -187,6 +191,8 @@ def _checked_option(key, value) -> Any:
         return whole(key, value, _AT_LEAST[key])
     if key == "image_size":
         return list(data.checked_size(value))
+    if key == "classes":
+        return _checked_classes(value)
     if key == "variant" and isinstance(value, str):
         return os.path.normpath(value)  # my_gan.py is ./my_gan.py
     if key in _ONE_OF and value not in _ONE_OF[key]:
@@ -197,6 +203,15 @@ def _checked_option(key, value) -> Any:
     if not isinstance(value, kind):
         raise UsageError(f"{key}={value!r} must be of type {kind.__name__}")
     return value
+
+
+def _checked_classes(value) -> list[int]:
+    try:
+        return sorted({whole("classes", label, 0) for label in value})
+    except TypeError as error:
+        raise UsageError(
+            f"classes={value!r} must be a list of labels, such as [0, 1, 2]"
+        ) from error
 
 
 def _new_plan(given) -> dict[str, Any]:
@@ -257,7 +272,7 @@ def _with_data(plan) -> dict[str, Any]:
 
 
 def _data_options(plan) -> dict[str, Any]:
-    return {key: plan[key] for key in ("data_dir", "image_size", "fit")}
+    return {key: plan[key] for key in _DATA}
 
 
 def _check_needs(variant, spec: DataSpec) -> None:
@@ -265,13 +280,14 @@ def _check_needs(variant, spec: DataSpec) -> None:
     if missing:
         raise UsageError(
             f"{variant} needs {' and '.join(missing)} of the data, which has only "
-            f"{', '.join(spec.keys)}; digits, optdigits or a folder of class folders would do"
+            f"{', '.join(spec.keys)}; "
+            "digits, optdigits, emoji or a folder of class folders would do"
         )
 
 
 def _model(plan, resumed) -> keras.Model:
     """Returns the model, started from `init_from` but where the folder `resumed` has gone on."""
-    spec = DataSpec(tuple(plan["image_shape"]), plan["num_classes"])
+    spec = DataSpec(tuple(plan["image_shape"]), plan["num_classes"], plan["classes"])
     model = factory.create(
         plan["variant"],
         spec,
@@ -330,7 +346,7 @@ def _run(model, plan, folder, team) -> Result:
     step, steps = int(model.step.numpy()), plan["steps"]
     metrics_file = folder / runs.METRICS_FILE
     last = runs.truncate_metrics(metrics_file, step) or {}
-    dataset, licence = _dataset(model, plan, team, folder)
+    dataset, of_data = _dataset(model, plan, team, folder)
     made = callbacks.run_callbacks(
         folder,
         checkpoints.manager(model, folder),
@@ -350,7 +366,7 @@ def _run(model, plan, folder, team) -> Result:
         last = runs.read_json_lines(metrics_file)[-1]
     metrics = {key: value for key, value in last.items() if key not in ("step", "seconds")}
     sha256, done = model.weights_sha256(), int(model.step.numpy())
-    facts = {"steps": done, "data_licence": licence, "wall_time_s": last.get("seconds")}
+    facts = {"steps": done, **of_data, "wall_time_s": last.get("seconds")}
     facts["replicas"] = team.num_replicas
     if judge and checkpoints.restore(judge.best.manager):
         facts["best_step"] = int(model.step.numpy())
@@ -360,7 +376,7 @@ def _run(model, plan, folder, team) -> Result:
 
 
 def _dataset(model, plan, team, folder=None):
-    """Returns the data from the model's step on, in batches for its replicas, and its licence."""
+    """Returns the data from the model's step on, in batches for its replicas, and its facts."""
     told = []
 
     def load(share):
@@ -428,20 +444,24 @@ def _check_evaluation(plan, source) -> None:
 
 
 def _card(plan, sha256, facts) -> dict[str, Any]:
-    keys = ("variant", "dataset", "data_dir", "image_size", "fit", "options", "seed", "precision")
+    keys = ("variant", "dataset", *_DATA, "options", "seed", "precision")
     known = {key: plan[key] for key in keys}
     return {**known, **facts, **runs.environment(), "weights_sha256": sha256, "metrics": {}}
 
 
-def _report_data(source, folder) -> str:
-    """Tells what is trained on, and lists in the run folder the files that could not be read."""
+def _report_data(source, folder) -> dict[str, Any]:
+    """Tells what is trained on, and lists in the run folder the files that could not be read.
+
+    Returns what the card says of it.
+    """
+    facts = {"data_licence": source.licence, "class_names": list(source.class_names)}
     if folder is None:  # the chief tells it
-        return source.licence
+        return facts
     print(source.description, file=sys.stderr)
     if source.bad_files:
         lines = [f"{_printable(name)}\t{reason}\n" for name, reason in source.bad_files]
         (folder / "bad_files.txt").write_text("".join(lines), encoding="utf-8")
-    return source.licence
+    return facts
 
 
 def _printable(name: str) -> str:

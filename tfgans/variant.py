@@ -11,7 +11,7 @@ from typing import Any
 from tfgans.errors import UsageError, did_you_mean
 
 # Arguments that the framework fills in; everything else a constructor names is an option.
-_NOT_OPTIONS = {"self", "data", "seed", "args", "kwargs"}
+_NOT_OPTIONS = {"self", "data", "seed", "classes", "args", "kwargs"}
 
 _OPTIMIZER_OPTIONS = {
     "learning_rate": "Step size of the optimiser.",
@@ -32,10 +32,12 @@ class DataSpec:
     Attributes:
         image_shape: `(height, width, channels)`.
         num_classes: Number of classes, 0 where the data has no labels.
+        classes: Labels that occur in it, from 0 to `num_classes` - 1; by default all.
     """
 
     image_shape: tuple[int, int, int]
     num_classes: int = 0
+    classes: tuple[int, ...] | None = None
 
     def __post_init__(self):
         shape = tuple(int(size) for size in self.image_shape)
@@ -46,6 +48,11 @@ class DataSpec:
         if self.num_classes < 0:
             raise UsageError(f"num_classes={self.num_classes!r} must be >= 0")
         object.__setattr__(self, "image_shape", shape)
+        known = range(self.num_classes)
+        classes = known if self.classes is None else self.classes
+        object.__setattr__(self, "classes", tuple(classes))
+        if not set(self.classes or ()) <= set(known):
+            raise UsageError(f"classes={self.classes!r} must lie between 0 and {len(known) - 1}")
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from tfgans import base, checkpoints, export, runs
 from tfgans.adversarial import AdversarialModel
 from tfgans.variant import routed
 
+CRITIC = ("discriminator",)
 HALF = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
 
 
@@ -174,12 +175,13 @@ def check_critic_parts(subject):
         return
     batch = subject.batch(0, model)
     assert len(batch["image"]) == BATCH * model.n_critic
-    with spying(model, "discriminator_step") as steps, spying(model, "latent") as latents:
+    with spying(model, "minimize") as calls, spying(model, "latent") as latents:
         model.train_step(batch)
+    steps = [call["arguments"] for call in calls if model.optimizes[call["arguments"][0]] == CRITIC]
     assert len(steps) == model.n_critic, f"{len(steps)} critic steps, n_critic={model.n_critic}"
     for number, step in enumerate(steps):
         for key, rows in batch.items():
-            same = np.array_equal(step["arguments"][0][key], rows[number :: model.n_critic])
+            same = np.array_equal(step[-1][key], rows[number :: model.n_critic])
             assert same, f"critic step {number} is not given rows {number}::{model.n_critic}"
     with spying(model, "latent") as later:
         model.train_step(batch)
@@ -308,10 +310,29 @@ def check_sampling(subject):
     assert levels <= 1, f"pictures depend on how many are asked for: by {levels} levels"
     assert np.abs(model.draw_latent(99, 0, 0.5)).max() <= 0.5, "latents beyond the truncation"
     assert np.abs(model.draw_latent(99, 0, math.inf)).max() > 0.5
-    if "label" not in subject.needs:
+    if model.takes_label:
+        check_sampling_labels(subject)
+    else:
         with refused("makes pictures without labels"):
             model.sample(1, label=0)
     assert model.weights_sha256() == before, "sampling changes the model"
+
+
+def check_sampling_labels(subject):
+    """Classes are asked for, one for all or one for each picture, or drawn by the seed."""
+    model, latent = subject.after_three_steps(), subject.model.draw_latent(4, 1, math.inf)
+    one, other = (model.generate(latent=latent, label=tf.fill([4], label)) for label in (0, 1))
+    assert (np.abs(one - other).max(axis=(1, 2, 3)) > 0).all(), "the label changes no picture"
+    labels = model.draw_label(99, 0, -1).numpy()
+    assert set(labels) == set(model.classes), f"classes by chance are {set(labels)}"
+    assert model.draw_label(3, 0, [2, -1, 1]).numpy()[[0, 2]].tolist() == [2, 1]
+    by_chance = model.sample(6, seed=3)
+    asked = model.sample(6, seed=3, label=model.draw_label(6, 3, -1).numpy())
+    assert np.abs(by_chance.astype(int) - asked).max() <= 1, "other labels than drawn are used"
+    with refused(f"label={len(model.classes)} is no class of this model, which has 0-"):
+        model.sample(1, label=len(model.classes))
+    with refused("must be one int, or 2 of them"):
+        model.sample(2, label=[0, 1, 2])
 
 
 def check_export(subject):
@@ -334,7 +355,10 @@ def check_precision(subject, policy):
     for name, value in logs.items():
         assert math.isfinite(value), f"{name} is {value}"
         assert value.dtype == tf.float32, f"{name} is {value.dtype}"
-    images = model.generate(model.draw_latent(3, 0, math.inf))
+    inputs = {"latent": model.draw_latent(3, 0, math.inf)}
+    if model.takes_label:
+        inputs["label"] = model.draw_label(3, 0, -1)
+    images = model.generate(**inputs)
     assert images.dtype == tf.float32, f"images are {images.dtype}"
     if hasattr(model, "critic"):
         logits = model.critic(batch)(batch["image"])
@@ -437,10 +461,15 @@ def _another(value):
 
 def _expected(model):
     """What the model in memory makes, to hold an export against; see `plain_tensorflow`."""
-    latent = model.draw_latent(5, 1, math.inf)
+    inputs = {"latent": model.draw_latent(5, 1, math.inf)}
+    labelled = {}
+    if model.takes_label:
+        inputs["label"] = model.draw_label(5, 1, -1)
+        labelled["labelled"] = model.sample(6, seed=7, label=[1, 0, 1, 0, 1, 0])
     return {
-        "latent": latent,
-        "image": model.generate(latent),
+        **inputs,
+        **labelled,
+        "image": model.generate(**inputs),
         "sample": model.sample(70, seed=7),
         "truncated": model.sample(6, seed=7, truncation=0.3),
     }

@@ -42,24 +42,28 @@ def check(folder):
     def draw(n, **arguments):
         return loaded.sample(n=n, **arguments)["image"].numpy()
 
-    check_floats(lambda latent: serve(latent=latent)["image"].numpy(), **given)
+    inputs = {name: given[name] for name in ("latent", "label") if name in given}
+    check_floats(lambda **rows: serve(**rows)["image"].numpy(), inputs, given["image"])
     check_pictures(draw, **given)
     arguments = {"n": 5, "seed": 7, "truncation": np.inf}
+    if "label" in given:
+        check_labels(draw, **given)
+        arguments["label"] = -1
     names = set(signature.structured_input_signature[1])
     assert names == set(arguments), f"signature sample takes {names}"
     called = signature(**{key: tf.constant(value) for key, value in arguments.items()})
     assert np.array_equal(called["image"], draw(5, seed=7)), "signature and method differ"
 
 
-def check_floats(serve, *, latent, image, **_):
+def check_floats(serve, inputs, image):
     """`serving_default`: the floats of the model, for a batch of any size."""
     count = len(image)
     for size in (count, 1, 3):
-        part = serve(latent[:size])
+        part = serve(**{name: rows[:size] for name, rows in inputs.items()})
         assert part.dtype == np.float32, part.dtype
         error = np.abs(part - image[:size]).max()
         assert error <= 1e-6, f"a batch of {size} is off by {error}"
-    many = serve(np.concatenate([latent] * 14))
+    many = serve(**{name: np.concatenate([rows] * 14) for name, rows in inputs.items()})
     assert np.abs(many - np.concatenate([image] * 14)).max() <= 1e-6, "a batch of 70 is off"
 
 
@@ -78,6 +82,16 @@ def check_pictures(draw, *, sample, truncated, **_):
     levels = np.abs(drawn - truncated).max()
     assert levels <= 1, f"truncated pictures are off by {levels} levels"
     assert not np.array_equal(drawn, sample[:6]), "truncation changes nothing"
+
+
+def check_labels(draw, *, sample, labelled, **_):
+    """`sample` of classes: those asked for, one for all or one for each, else drawn by the seed."""
+    one_for_each = draw(6, seed=7, label=[1, 0, 1, 0, 1, 0]).astype(int)
+    assert np.abs(one_for_each - labelled).max() <= 1, "labelled pictures are off"
+    ones = draw(6, seed=7, label=1).astype(int)
+    assert np.abs(ones - labelled)[::2].max() <= 1, "one label for all is not one for each"
+    by_chance = draw(6, seed=7, label=-1).astype(int)
+    assert np.abs(by_chance - sample[:6]).max() <= 1, "labels are not drawn by default"
 
 
 def answer(folder):

@@ -73,7 +73,7 @@ def test_optdigits_are_those_of_scikit_learn():
     assert abs(shares - 0.2).max() < 0.005
 
 
-@pytest.mark.parametrize("name", data.NAMES_OFFLINE)
+@pytest.mark.parametrize("name", data.NAMES_DIGITS)
 def test_packaged_digits_state_licence_and_classes(name):
     opened = data.open_source(name)
     assert "CC BY" in opened.licence

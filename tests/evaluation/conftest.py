@@ -1,5 +1,7 @@
 """Real digits with their features, and small SavedModels, shared by the tests of evaluation."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -75,7 +77,8 @@ def save_labelled(tmp_path):
         folder = tmp_path / f"labelled{offset}"
         module = Labelled(data.open_source("digits"), offset=offset)
         tf.saved_model.save(module, str(folder), signatures={"sample": module.sample})
-        (folder / "card.json").write_text('{"num_classes": 10, "dataset": "digits"}')
+        card = {"labels": list(range(10)), "dataset": "digits"}
+        (folder / "card.json").write_text(json.dumps(card))
         return folder
 
     return save

@@ -40,7 +40,11 @@ def derivatives(layer, maps, training):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("shape", [(4, 4, 6), (1, 1, 3), (7, 5, 1), (6,), (5, 3)])
-@pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"scale": False}, {"center": False}, {"scale": False, "center": False}],
+    ids=str,
+)
 def test_it_is_what_keras_layer_is(shape, training, options):
     maps = tf.random.stateless_normal((8, *shape), (0, 1), 2.0, 3.0)
     found = [derivatives(layer, maps, training) for layer in pair_of(shape, **options)]

@@ -1,7 +1,8 @@
-"""The gradient penalty on critics whose gradients are known, and the penalties of the systems."""
+"""Penalties on critics and kernels whose derivatives are known, and those of the systems."""
 
 import math
 
+import differences
 import keras
 import numpy as np
 import pytest
@@ -193,3 +194,63 @@ def test_margin_penalty_is_half_the_squared_norm_of_the_last_kernel(name):
     # One level: a 4x4 map of 4 channels meets a 4x4 kernel.
     value = model.margin_penalty(None, None, None)
     np.testing.assert_allclose(value, 0.5 * 4 * 4 * 4 / 2, rtol=1e-6)
+
+
+def orthogonality(*kernels):
+    """The sum over pairs of different columns of their squared product, twice each."""
+    total = 0.0
+    for kernel in kernels:
+        columns = kernel.reshape(-1, kernel.shape[-1]).T
+        for one, first in enumerate(columns):
+            total += sum(np.dot(first, other) ** 2 for other in np.delete(columns, one, axis=0))
+    return total
+
+
+@pytest.mark.parametrize(
+    ("kernel", "value"),
+    [
+        ([[1.0, 1.0], [0.0, 1.0]], 2.0),  # the columns' product is 1, twice
+        ([[2.0, 0.0], [0.0, -3.0], [0.0, 0.0]], 0.0),  # orthogonal, of any length
+        (np.ones((5, 3)), 3 * 2 * 5.0**2),
+        ([[3.0], [4.0]], 0.0),  # one column has no other
+        ([[1.0, 2.0, 3.0]], 2 * (2.0**2 + 3.0**2 + 6.0**2)),
+    ],
+)
+def test_orthogonal_regularizer_in_closed_form(kernel, value):
+    found = penalties.orthogonal_regularizer([tf.constant(kernel, tf.float32)])
+    assert found.dtype == tf.float32
+    assert found.shape == ()
+    np.testing.assert_allclose(found, value, rtol=1e-6)
+
+
+def test_orthogonal_regularizer_adds_kernels_and_reads_columns_as_outputs():
+    draws = np.random.default_rng(0)
+    kernels = [draws.normal(size=shape) for shape in ((3, 3, 2, 4), (5, 6), (1, 1, 4, 2))]
+    wanted = orthogonality(*kernels)
+    found = penalties.orthogonal_regularizer([tf.constant(each, tf.float32) for each in kernels])
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert abs(orthogonality(*(each.T for each in kernels)) / wanted - 1.0) > 0.1
+
+
+def test_gradient_of_the_orthogonal_regularizer():
+    """4 W (W^T W * (1 - I)), which is also what differences give; of Keras' variables too."""
+    draws = np.random.default_rng(1)
+    kernels = [draws.normal(size=shape) for shape in ((2, 2, 2, 3), (4, 5))]
+    variables = [keras.Variable(each, dtype="float32") for each in kernels]
+    with tf.GradientTape() as tape:
+        value = penalties.orthogonal_regularizer(variables)
+    found = tape.gradient(value, [variable.value for variable in variables])
+    wanted = differences.gradients(orthogonality, *kernels)
+    for gradient, each, kernel in zip(found, wanted, kernels, strict=True):
+        np.testing.assert_allclose(gradient, each, rtol=1e-4, atol=1e-4)
+        matrix = kernel.reshape(-1, kernel.shape[-1])
+        products = matrix.T @ matrix
+        closed = 4.0 * matrix @ (products - np.diag(np.diag(products)))
+        np.testing.assert_allclose(gradient, closed.reshape(kernel.shape), rtol=1e-4, atol=1e-4)
+
+
+def test_orthogonal_regularizer_of_half_precision_kernels():
+    """A thousand 30s: the columns' product is 900,000, beyond float16."""
+    kernel = tf.fill((1000, 2), tf.constant(30.0, tf.float16))
+    value = penalties.orthogonal_regularizer([kernel])
+    np.testing.assert_allclose(value, 2 * 900000.0**2, rtol=1e-5)

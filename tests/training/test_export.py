@@ -52,7 +52,7 @@ def module_folder(tmp_path):
     module = tf.Module()
     module.sample = sample
     tf.saved_model.save(module, str(tmp_path / "two"), signatures={"sample": sample})
-    (tmp_path / "two" / "card.json").write_text(json.dumps({"num_classes": 2}))
+    (tmp_path / "two" / "card.json").write_text(json.dumps({"labels": [0, 1]}))
     return tmp_path / "two"
 
 
@@ -168,7 +168,7 @@ def test_card_says_what_was_given_and_how_to_call(exported, drawer):
     assert card["seed"] == 3
     assert card["options"] == {"limit": None, "rate": 0.5}
     assert card["image_shape"] == [8, 8, 1]
-    assert card["num_classes"] == 0
+    assert card["labels"] == []
     assert "threshold on |z|" in card["truncation"]
     assert card["signatures"]["serving_default"] == {
         "inputs": {"latent": f"float32 (?, {model.latent_dim})"},
@@ -360,7 +360,7 @@ def test_labels_of_a_model_that_takes_them(module_folder):
     assert drawer.sample(3, label=[1, 0, 1]).ravel().tolist() == [1, 0, 1]
     assert drawer.sample(2, seed=5).ravel().tolist() == [4, 4]  # its own default, -1
     for label in (2, -1, [0, 1, 2]):
-        with pytest.raises(UsageError, match="must lie between 0 and 1"):
+        with pytest.raises(UsageError, match="is no class of this model, which has 0-1"):
             drawer.sample(3, label=label)
     for label in ([0, 1], 1.5, "one"):
         with pytest.raises(UsageError, match="must be one int, or 3 of them"):

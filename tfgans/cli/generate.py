@@ -1,4 +1,8 @@
-"""`tfgans generate`: pictures from a SavedModel, with plain TensorFlow."""
+"""`tfgans generate`: pictures from a SavedModel, with plain TensorFlow.
+
+`--arithmetic` counts pictures from 0, row by row, as the grid of the same seed and number shows
+them: `3,7-4,9` is a direction, along which other latents are moved, `3,7-4,9+20` a place.
+"""
 
 import contextlib
 import errno
@@ -7,12 +11,14 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tfgans.cli.parsing import name, path, positive, whole
+from tfgans.cli.parsing import label, name, path, positive, whole
 from tfgans.cli.quiet import import_tensorflow
 from tfgans.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    Rows = list[np.ndarray]
 
 HELP = "Draw pictures from a SavedModel."
 
@@ -27,8 +33,8 @@ OPTIONS = {
         "--num": {
             "metavar": "N",
             "type": whole(1),
-            "default": 64,
-            "help": "number of pictures; default 64",
+            "default": None,
+            "help": "number of pictures; default 64, or 8 rows, or 8 of each class",
         },
         "--seed": {
             "metavar": "S",
@@ -38,15 +44,27 @@ OPTIONS = {
         },
         "--label": {
             "metavar": "K",
-            "type": whole(0),
+            "type": label,
             "default": None,
-            "help": "class of all pictures, where the model has classes; default drawn by seed",
+            "help": "class, by number or name, or all: a row for each; default drawn by seed",
         },
         "--truncation": {
             "metavar": "T",
             "type": positive,
             "default": None,
             "help": "threshold on |z| of the latents, less is tamer; default none",
+        },
+        "--interpolate": {
+            "metavar": "K",
+            "type": whole(2),
+            "default": None,
+            "help": "rows of so many pictures, from one latent to another; default none",
+        },
+        "--arithmetic": {
+            "metavar": "FORMULA",
+            "type": name,
+            "default": None,
+            "help": "sum of mean latents of pictures of the seed, as '3,7-4+20'; default none",
         },
     },
     "where to (one of them)": {
@@ -76,22 +94,27 @@ def run(arguments: dict[str, Any]) -> None:
         folder, write = path, _write_folder
     with _errors_of_writing(path):  # known before any work is done
         folder.mkdir(parents=True, exist_ok=True)
-    pictures = _draw(arguments)
+    rows = _draw(arguments)
     with _errors_of_writing(path):
-        write(path, pictures)
+        write(path, rows)
     print(path)
 
 
-def _draw(arguments: dict[str, Any]) -> "np.ndarray":
+def _draw(arguments: dict[str, Any]) -> "Rows":
+    """Returns the pictures in rows; those of a plain sample are one."""
     import_tensorflow()
-    from tfgans import export
+    from tfgans import export, walks
 
     model = export.load_saved_model(arguments["model"])
-    wanted = {name: arguments[name] for name in ("seed", "label", "truncation")}
-    return model.sample(arguments["num"], **wanted)
+    ways = [way for way in ("interpolate", "arithmetic") if arguments[way] is not None]
+    if len(ways) > 1:
+        raise UsageError("--interpolate and --arithmetic are two pictures: give one of them")
+    draw = getattr(walks, ways[0]) if ways else walks.sample
+    keys = ("num", "seed", "label", "truncation", *ways)
+    return draw(model, **{key: arguments[key] for key in keys})
 
 
-def _writer(out: pathlib.Path) -> Callable[[pathlib.Path, "np.ndarray"], None]:
+def _writer(out: pathlib.Path) -> Callable[[pathlib.Path, "Rows"], None]:
     """Returns what writes a file named as `out`."""
     writers = {".png": _write_grid, ".npz": _write_npz}
     suffix = out.suffix.lower()
@@ -102,26 +125,27 @@ def _writer(out: pathlib.Path) -> Callable[[pathlib.Path, "np.ndarray"], None]:
     return writers[suffix]
 
 
-def _write_grid(path: pathlib.Path, pictures: "np.ndarray") -> None:
+def _write_grid(path: pathlib.Path, rows: "Rows") -> None:
     from tfgans import images
 
-    images.save_png(path, images.grid(pictures))
+    sheet = images.grid(rows[0]) if len(rows) == 1 else images.grid_of_rows(rows)
+    images.save_png(path, sheet)
 
 
-def _write_folder(path: pathlib.Path, pictures: "np.ndarray") -> None:
+def _write_folder(path: pathlib.Path, rows: "Rows") -> None:
     from tfgans import images
 
-    for index, picture in enumerate(pictures):
+    for index, picture in enumerate(picture for row in rows for picture in row):
         images.save_png(path / f"{index:05d}.png", picture)
 
 
-def _write_npz(path: pathlib.Path, pictures: "np.ndarray") -> None:
+def _write_npz(path: pathlib.Path, rows: "Rows") -> None:
     import numpy as np
 
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(beside, "wb") as file:
-            np.savez_compressed(file, images=pictures)
+            np.savez_compressed(file, images=np.concatenate(rows))
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

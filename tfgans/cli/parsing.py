@@ -131,6 +131,25 @@ def image_size(text: str) -> int | tuple[int, int]:
     return int(text) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 
 
+def label(text: str) -> str:
+    """Reads the number or the name of a class, or `all`."""
+    if text.startswith("-") or not text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the number or name of a class, or all")
+    return text
+
+
+def labels(text: str) -> list[int]:
+    """Reads labels such as `3`, `0-4` or `0-4,7`."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        last = last if dash else first
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) <= LARGEST_INT):
+            raise argparse.ArgumentTypeError(f"{text!r} names no classes, as 3, 0-4 or 0-4,7 do")
+        found |= set(range(int(first), int(last) + 1))
+    return sorted(found)
+
+
 def setting(text: str) -> tuple[str, Any]:
     """Reads `key=value`; see `value`."""
     key, equals, word = text.partition("=")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfgans import registry, runs
 from tfgans.cli import list as list_
-from tfgans.cli.parsing import image_size, name, one_of, setting, whole
+from tfgans.cli.parsing import image_size, labels, name, one_of, setting, whole
 from tfgans.cli.quiet import import_tensorflow
 from tfgans.errors import UsageError
 
@@ -27,7 +27,7 @@ OPTIONS = {
         "--dataset": {
             "metavar": "DATA",
             "type": name,
-            "help": "digits, optdigits, tfds:NAME, a folder of images or a .npz; default digits",
+            "help": "digits, optdigits, emoji, tfds:NAME, a folder or a .npz; default digits",
         },
         "--data_dir": {
             "metavar": "DIR",
@@ -43,6 +43,11 @@ OPTIONS = {
             "metavar": "HOW",
             "type": one_of("crop", "resize"),
             "help": "reach --image_size by crop (scaled, then centred) or resize; default crop",
+        },
+        "--classes": {
+            "metavar": "LABELS",
+            "type": labels,
+            "help": "train on pictures of these classes alone, such as 0-4 or 1,7; default all",
         },
         "--set": {
             "metavar": "K=V",

@@ -1,7 +1,8 @@
 """Pictures in, batches out: `load(name, ...) -> (tf.data.Dataset of dict batches, DataSpec)`.
 
-A data set is named `digits`, `optdigits`, `tfds:NAME`, or by the path of a folder of images or of
-an `.npz` file. Importing this package brings in neither NumPy nor TensorFlow.
+A data set is named `digits`, `optdigits`, `emoji`, `emoji:subgroup`, `tfds:NAME`, or by the path of
+a folder of images or of an `.npz` file. Importing this package brings in neither NumPy nor
+TensorFlow.
 """
 
 import numbers
@@ -12,14 +13,16 @@ from typing import TYPE_CHECKING
 from tfgans.errors import UsageError, did_you_mean, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import tensorflow as tf
 
     from tfgans.data.source import Source
     from tfgans.variant import DataSpec
 
-NAMES_OFFLINE = ("digits", "optdigits")
+NAMES_DIGITS = ("digits", "optdigits")
+NAMES_EMOJI = ("emoji", "emoji:subgroup")
+NAMES_OFFLINE = NAMES_DIGITS + NAMES_EMOJI
 SPLITS = ("train", "test")
 FITS = ("crop", "resize")
 WAYS = f"{', '.join(NAMES_OFFLINE)}, a FOLDER of images, a FILE.npz, or tfds:NAME"
@@ -39,6 +42,7 @@ def load(
     data_dir: str | os.PathLike | None = None,
     image_size: int | tuple[int, int] | None = None,
     fit: str = "crop",
+    classes: "Iterable[int] | None" = None,
     report: "Callable[[Source], None] | None" = None,
     share: tuple[int, int, int] = (0, 1, 1),
 ) -> "tuple[tf.data.Dataset, DataSpec]":
@@ -48,7 +52,8 @@ def load(
     it, so a run resumed at step s loads with `start_step=s` and sees what it would have seen.
 
     Args:
-        name: `digits`, `optdigits`, `tfds:NAME`, or the path of a folder or of an `.npz` file.
+        name: `digits`, `optdigits`, `emoji`, `emoji:subgroup`, `tfds:NAME`, or the path of a folder
+            or of an `.npz` file.
         split: `"train"` (endless, shuffled anew in each epoch) or `"test"` (one pass, in order).
         batch_size: Pictures in a batch.
         batches_per_step: Batches in an element; part i of n is the rows `i::n`.
@@ -57,6 +62,7 @@ def load(
         data_dir: Where TFDS keeps its data sets; for `tfds:NAME` only.
         image_size: Side, or `(height, width)`, that pictures are brought to; by default their own.
         fit: `"crop"` scales the short side and cuts the middle out, `"resize"` stretches.
+        classes: Labels to keep, which stay as they are; by default all.
         report: Called with the opened `Source`, for its `bad_files` and `licence`.
         share: `(first, count, total)`: of the training data only what the replicas from `first`
             to `first + count` of `total` work on, a slice of a batch to an element, in turn.
@@ -76,7 +82,9 @@ def load(
         ("start_step", start_step, 0),
     ):
         whole(key, value, least)
-    source = open_source(name, split=split, data_dir=data_dir, image_size=image_size, fit=fit)
+    source = open_source(
+        name, split=split, data_dir=data_dir, image_size=image_size, fit=fit, classes=classes
+    )
     if report is not None:
         report(source)
     if split == "test":
@@ -96,8 +104,14 @@ def open_source(
     data_dir: str | os.PathLike | None = None,
     image_size: int | tuple[int, int] | None = None,
     fit: str = "crop",
+    classes: "Iterable[int] | None" = None,
 ) -> "Source":
     """Opens one split of a data set as arrays; the arguments are those of `load`."""
+    source = _opened(name, split, data_dir, image_size, fit)
+    return source if classes is None else source.confined(classes)
+
+
+def _opened(name, split, data_dir, image_size, fit) -> "Source":
     name = os.fspath(name)
     if split not in SPLITS:
         raise UsageError(f"split={split!r} must be 'train' or 'test'")
@@ -106,10 +120,14 @@ def open_source(
     if data_dir is not None and not name.startswith("tfds:"):
         raise UsageError(f"data_dir={os.fspath(data_dir)!r} is for tfds:NAME, not for {name!r}")
     size = None if image_size is None else checked_size(image_size)
-    if name in NAMES_OFFLINE:
+    if name in NAMES_DIGITS:
         from tfgans.data import digits
 
         return digits.open_digits(name, split, size, fit)
+    if name in NAMES_EMOJI:
+        from tfgans.data import emoji
+
+        return emoji.open_emoji(name, split, size, fit)
     if name.startswith("tfds:"):
         from tfgans.data import tfds
 

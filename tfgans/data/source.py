@@ -1,14 +1,14 @@
 """A data set opened: its rows of pictures, and which of them belong to the split asked for."""
 
 import dataclasses
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 
 import numpy as np
 
 from tfgans.data import rows
 from tfgans.data.rows import ArrayRows, FileRows
-from tfgans.errors import UsageError
+from tfgans.errors import UsageError, spans
 from tfgans.variant import DataSpec
 
 _latest: dict[Hashable, "Collection"] = {}
@@ -48,12 +48,14 @@ class Source:
         collection: The pictures it is a part of.
         index: int64 `(size,)`, its rows in the collection, in a fixed random order: any first
             part of a split is a fair sample of it.
+        classes: Labels it is confined to; None: all.
     """
 
     name: str
     split: str
     collection: Collection
     index: np.ndarray
+    classes: tuple[int, ...] | None = None
 
     def __post_init__(self):
         if not self.size:
@@ -71,7 +73,7 @@ class Source:
     def spec(self) -> DataSpec:
         """What networks must know of the data."""
         _, height, width, channels = self.collection.rows.shape
-        return DataSpec((height, width, channels), len(self.class_names))
+        return DataSpec((height, width, channels), len(self.class_names), self.classes)
 
     @property
     def in_memory(self) -> bool:
@@ -104,12 +106,30 @@ class Source:
         """One line for a person."""
         height, width, channels = self.spec.image_shape
         classes = f", {self.spec.num_classes} classes" if self.spec.num_classes else ""
+        classes += "" if self.classes is None else f", of these {spans(self.classes)}"
         bad = f", {len(self.bad_files)} bad file(s) left out" if self.bad_files else ""
         where = "" if self.in_memory else ", read from disk"
         return (
             f"{self.collection.title}: {self.size} {self.split} pictures of "
             f"{height}x{width}x{channels}{classes}{where}{bad}"
         )
+
+    def confined(self, classes: Iterable[int]) -> "Source":
+        """Returns the pictures of some classes, which keep their labels.
+
+        Raises:
+            UsageError: If there are no labels, or not these.
+        """
+        wanted, known = tuple(sorted(set(classes))), range(len(self.class_names))
+        if self.labels is None:
+            raise UsageError(f"classes={spans(wanted)}: {self.name!r} has no labels")
+        strange = [label for label in wanted if label not in known]
+        if strange or not wanted:
+            raise UsageError(
+                f"classes={spans(strange)}: {self.name!r} has the classes {spans(known)}"
+            )
+        index = self.index[np.isin(self.labels, wanted)]
+        return dataclasses.replace(self, index=index, classes=wanted)
 
     def images(self, first: int | None = None) -> np.ndarray:
         """Returns the pictures (or the first ones) as a uint8 array `(n, h, w, channels)`.

@@ -5,13 +5,11 @@ import math
 import keras
 from keras import ops
 
-from tfgans.layers.convolution import Conv2D, ConvMeanPool, UpsampleConv
-
-_KINDS = (keras.layers.Dense, keras.layers.Conv2D, Conv2D, ConvMeanPool, UpsampleConv)
+from tfgans.layers.kernel_wrapper import KernelWrapper
 
 
 @keras.saving.register_keras_serializable("tfgans")
-class SpectralNormalization(keras.layers.Layer):
+class SpectralNormalization(KernelWrapper):
     """Divides a layer's kernel W by its largest singular value sigma(W).
 
     W is the kernel as a matrix of shape `(height * width * in, out)`. sigma is estimated by
@@ -35,19 +33,9 @@ class SpectralNormalization(keras.layers.Layer):
         Miyato et al., 2018, arXiv:1802.05957, Section 2.1 and Algorithm 1.
     """
 
-    def __init__(self, layer, **kwargs):
-        super().__init__(**kwargs)
-        if type(layer) not in _KINDS:
-            names = ", ".join(dict.fromkeys(kind.__name__ for kind in _KINDS))
-            raise ValueError(f"layer={layer!r} must be a {names}")
-        if layer.activation is not keras.activations.linear:
-            raise ValueError(f"{layer.name} must be without activation: put that in a layer after")
-        self.layer = layer
-
     def build(self, input_shape):
         """Builds the inner layer and does the first iteration."""
-        if not self.layer.built:  # one read back from a file is
-            self.layer.build(input_shape)
+        super().build(input_shape)
         *rows, out = self.layer.kernel.shape
         self.u = self._vector("u", out)
         self.v = self._vector("v", math.prod(rows))
@@ -78,26 +66,6 @@ class SpectralNormalization(keras.layers.Layer):
         """Returns the estimate of the largest singular value, differentiable by the kernel."""
         return ops.sum(ops.matmul(self.v, self._matrix()) * self.u)
 
-    def call(self, inputs):
-        """Applies the layer with kernel W / sigma(W)."""
-        kernel, *others = self.layer.weights
-        values = [(kernel, ops.cast(kernel, "float32") / self.sigma())]
-        values += [(other, other.value) for other in others]
-        with keras.StatelessScope(values):  # in which the layer reads these
-            return self.layer(inputs)
-
-    def compute_output_shape(self, input_shape):
-        """The shape that the inner layer gives."""
-        return self.layer.compute_output_shape(input_shape)
-
-    def get_config(self):
-        """Returns what rebuilds the layer."""
-        layer = keras.saving.serialize_keras_object(self.layer)
-        return {**super().get_config(), "layer": layer}
-
-    @classmethod
-    def from_config(cls, config):
-        """Rebuilds the layer from `get_config`."""
-        config = dict(config)
-        layer = keras.saving.deserialize_keras_object(config.pop("layer"))
-        return cls(layer, **config)
+    def kernel_in_use(self, kernel):
+        """Returns W / sigma(W)."""
+        return kernel / self.sigma()

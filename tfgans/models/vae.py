@@ -78,8 +78,9 @@ class VAE(GenerativeModel):
         """Returns the pixels' logits, float32 `(batch, height, width, channels)`."""
         return tf.cast(self.decoder({"latent": latent}, training=training), tf.float32)
 
-    def generate(self, latent):
+    def generate(self, latent, label=None):
         """Returns the expected picture: 2 s(logits) - 1 = tanh(logits / 2)."""
+        del label
         logits = tf.cast(self.sampler({"latent": latent}, training=False), tf.float32)
         return tf.tanh(0.5 * logits)
 

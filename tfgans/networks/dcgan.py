@@ -2,6 +2,7 @@
 
 import keras
 
+from tfgans.errors import UsageError
 from tfgans.layers import (
     BatchNormalization,
     Conv2D,
@@ -10,11 +11,20 @@ from tfgans.layers import (
     SpectralNormalization,
     WeightClip,
 )
+from tfgans.networks.labels import label_input
 from tfgans.networks.sizes import latent_input, start_and_doublings
 from tfgans.variant import DataSpec
 
 
-def generator(data: DataSpec, *, latent_dim=100, width=0, batch_norm=True, constant_width=False):
+def generator(
+    data: DataSpec,
+    *,
+    latent_dim=100,
+    width=0,
+    batch_norm=True,
+    constant_width=False,
+    label_dim=0,
+):
     """Builds a stack of transposed convolutions, each doubling the picture.
 
     At 64x64x3 and width 64: 512 (4x4) - 256 - 128 - 64 - 3 channels, kernel 4, stride 2, batch
@@ -26,9 +36,11 @@ def generator(data: DataSpec, *, latent_dim=100, width=0, batch_norm=True, const
         width: Channels of the last hidden map; 0: 64 (the paper's) from 64 pixels up, else 40.
         batch_norm: Whether to normalise each hidden map; without it the layers have biases.
         constant_width: Whether all hidden maps have `width` channels, instead of doubling.
+        label_dim: Length of the embedding of a label, joined to the latent; 0: takes no label.
 
     Returns:
-        `keras.Model` from {"latent": `(batch, latent_dim)`} to images in [-1, 1].
+        `keras.Model` from {"latent": `(batch, latent_dim)`}, with `label_dim` also {"label": int32
+        `(batch,)`}, to images in [-1, 1].
 
     Raises:
         UsageError: If the picture's sides cannot be halved to such a start.
@@ -41,19 +53,30 @@ def generator(data: DataSpec, *, latent_dim=100, width=0, batch_norm=True, const
     channels = [
         width * (1 if constant_width else min(8, 2**level)) for level in reversed(range(doublings))
     ]
-    latent = latent_input(latent_dim)
-    maps = _project(latent, (height, breadth, channels[0]), use_bias=not batch_norm)
+    inputs = {"latent": latent_input(latent_dim)}
+    vector = inputs["latent"]
+    if label_dim:
+        inputs["label"], one_hot = label_input(data)
+        embedded = keras.layers.Dense(label_dim, use_bias=False, name="embedding")(one_hot)
+        vector = keras.layers.Concatenate()([vector, embedded])
+    maps = _project(vector, (height, breadth, channels[0]), use_bias=not batch_norm)
     for count in [*channels[1:], data.image_shape[-1]]:
         maps = _activate(maps, "relu", batch_norm)
         maps = Conv2DTranspose(count, 4, 2, use_bias=not batch_norm, kernel_initializer=_normal())(
             maps
         )
     image = keras.layers.Activation("tanh", dtype="float32", name="image")(maps)
-    return keras.Model({"latent": latent}, image, name="generator")
+    return keras.Model(inputs, image, name="generator")
 
 
 def discriminator(
-    data: DataSpec, *, width=64, batch_norm=True, spectral_norm=False, weight_clip=0.0
+    data: DataSpec,
+    *,
+    width=64,
+    batch_norm=True,
+    spectral_norm=False,
+    weight_clip=0.0,
+    labels="none",
 ):
     """Builds a stack of strided convolutions, each halving the picture.
 
@@ -67,9 +90,13 @@ def discriminator(
         batch_norm: Whether to normalise the inner maps; without it the layers have biases.
         spectral_norm: Whether every kernel is divided by its largest singular value.
         weight_clip: Largest absolute value of every weight; 0 leaves them free.
+        labels: What it has to do with classes: none; given, a label is a further channel of the
+            picture; told, it also gives logits of the class.
 
     Returns:
-        `keras.Model` from {"image": `(batch, height, width, channels)`} to logits `(batch, 1)`.
+        `keras.Model` from {"image": `(batch, height, width, channels)`}, where given also
+        {"label": int32 `(batch,)`}, to logits `(batch, 1)`; where told to {"logits": of these,
+        "class_logits": `(batch, classes)`}.
 
     Raises:
         UsageError: If the picture's sides cannot be halved so often.
@@ -91,17 +118,33 @@ def discriminator(
         )
         return SpectralNormalization(made, name=name) if spectral_norm else made
 
-    image = keras.Input(data.image_shape, name="image")
-    maps = image
+    if labels not in ("none", "given", "told"):
+        raise UsageError(f"labels={labels!r} must be none, given or told")
+    inputs = {"image": keras.Input(data.image_shape, name="image")}
+    maps = inputs["image"]
+    if labels == "given":
+        inputs["label"], one_hot = label_input(data)
+        maps = keras.layers.Concatenate()([maps, _map_of(one_hot, data.image_shape)])
     for level in range(doublings):
         maps = layer(Conv2D, width * min(8, 2**level), 4, 2)(maps)
         maps = _activate(maps, "leaky_relu", batch_norm and level > 0, clip)
-    logits = layer(keras.layers.Dense, 1, name="logits")(keras.layers.Flatten()(maps))
-    return keras.Model({"image": image}, logits, name="discriminator")
+    features = keras.layers.Flatten()(maps)
+    outputs = layer(keras.layers.Dense, 1, name="logits")(features)
+    if labels == "told":
+        classes = layer(keras.layers.Dense, data.num_classes, name="class_logits")(features)
+        outputs = {"logits": outputs, "class_logits": classes}
+    return keras.Model(inputs, outputs, name="discriminator")
 
 
 def _normal():
     return keras.initializers.RandomNormal(0.0, 0.02)
+
+
+def _map_of(one_hot, image_shape):
+    """A picture of one channel, learned for each class."""
+    height, breadth, _ = image_shape
+    dense = keras.layers.Dense(height * breadth, use_bias=False, name="embedding")
+    return keras.layers.Reshape((height, breadth, 1))(dense(one_hot))
 
 
 def _project(latent, shape, use_bias):

@@ -1,0 +1,158 @@
+"""The layers within the training base: power iterations, and noise that repeats."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgans import layers
+from tfgans.models.hinge import HingeGAN
+
+SIZE, LATENT, BATCH = 4, 3, 8
+
+
+def generator(width=8):
+    """A small style-based one with attention."""
+    latent = keras.Input((LATENT,), name="latent")
+    style = layers.EqualizedLearningRate(keras.layers.Dense(width), lr_multiplier=0.1)(
+        layers.PixelNormalization()(latent)
+    )
+    scale, shift = (layers.SpectralNormalization(keras.layers.Dense(width))(style) for _ in "ab")
+    maps = layers.LearnedConstant((2, 2, width))(latent)
+    maps = layers.NoiseInjection()(maps)
+    maps = layers.AdaptiveInstanceNormalization()(maps, scale, shift)
+    maps = layers.NoiseInjection()(layers.UpsampleConv(width, 3)(maps))
+    maps = layers.ConditionalBatchNormalization()(maps, scale, shift)
+    maps = layers.SelfAttention(spectral_norm=True)(maps)
+    image = keras.layers.Activation("tanh")(layers.Conv2D(1, 3)(maps))
+    return keras.Model({"latent": latent}, image)
+
+
+def discriminator(width=8):
+    image = keras.Input((SIZE, SIZE, 1), name="image")
+    maps = layers.LeakyReLU()(layers.Conv2D(width, 3)(image))
+    maps = layers.SelfAttention(spectral_norm=True, pool=True, value_divisor=2)(maps)
+    features = keras.layers.Flatten()(layers.MinibatchStddev()(maps))
+    return keras.Model({"image": image}, keras.layers.Dense(1)(features))
+
+
+def game(seed=0, **options):
+    keras.utils.set_random_seed(seed)
+    model = HingeGAN(generator(), discriminator(), seed=seed, ema_decay=0.5)
+    model.compile(
+        g_optimizer=keras.optimizers.Adam(1e-2), d_optimizer=keras.optimizers.Adam(1e-2), **options
+    )
+    return model
+
+
+def batch(step=0):
+    return {"image": tf.tanh(tf.random.stateless_normal((BATCH, SIZE, SIZE, 1), (0, step)))}
+
+
+def trained(model, steps=3, first=0):
+    step = tf.function(model.train_step)
+    for number in range(first, first + steps):
+        logs = step(batch(number))
+        assert all(np.isfinite(value) for value in logs.values())
+    return model
+
+
+def vectors_of(network):
+    found = [each for each in network._flatten_layers() if hasattr(each, "advance")]
+    return {each.path: each.u.numpy() for each in found}
+
+
+def test_the_base_advances_the_attention_of_the_player_that_moves():
+    model = game()
+    networks = {"g_optimizer": model.generator, "d_optimizer": model.discriminator}
+    assert len(vectors_of(model.generator)) == 2 + 3
+    assert len(vectors_of(model.discriminator)) == 4
+    for mover in networks:
+        before = {name: vectors_of(network) for name, network in networks.items()}
+        model._prepare_layers(mover)
+        for name, network in networks.items():
+            for path, vector in vectors_of(network).items():
+                assert np.array_equal(before[name][path], vector) == (name != mover), path
+
+
+def noise_in_training(model, optimizer="g_optimizer"):
+    """The noise that the generator's two layers would add at this step."""
+    model._prepare_layers(optimizer)
+    injecting = [each for each in model.generator.layers if hasattr(each, "noise")]
+    assert len(injecting) == 2
+    found = []
+    for each in injecting:
+        each.factor.assign(tf.ones_like(each.factor))
+        found.append(each(tf.zeros((BATCH, *each.noise.shape, 8)), training=True)[..., 0].numpy())
+    return found
+
+
+def test_noise_is_a_function_of_seed_step_and_player():
+    first, again = (noise_in_training(game()) for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    later = game()
+    later.step.assign(1)
+    changed = [
+        noise_in_training(later),
+        noise_in_training(game(seed=1)),
+        noise_in_training(game(), "d_optimizer"),
+    ]
+    for others in changed:
+        for one, other in zip(first, others, strict=True):
+            assert np.all(one != other)
+    assert np.all(first[0] != first[1][:, :2, :2])
+
+
+def test_eight_equal_runs_end_in_one_hash():
+    assert len({trained(game()).weights_sha256() for _ in range(8)}) == 1
+    assert trained(game(seed=1)).weights_sha256() != trained(game()).weights_sha256()
+
+
+def test_a_run_taken_up_again_goes_on_as_it_would_have():
+    whole = trained(game(), steps=4)
+    first, second = trained(game(), steps=2), game(seed=5)
+    second.seed = 0
+    for name, variable in second.state().items():
+        variable.assign(first.state()[name])
+    trained(second, steps=2, first=2)
+    assert second.weights_sha256() == whole.weights_sha256()
+
+
+def test_each_network_learns_in_all_its_weights():
+    model = game()
+    before = {v.path: v.numpy() for v in model.trainable_variables}
+    trained(model, steps=4)
+    still = [v.path for v in model.trainable_variables if np.array_equal(before[v.path], v)]
+    # A bias before a batch normalisation, or of keys, which shifts all logits alike, does nothing.
+    assert not [path for path in still if not path.endswith("bias")]
+
+
+def test_pictures_are_a_function_of_the_latent_alone():
+    model = trained(game())
+    pictures = model.sample(6, seed=3)
+    np.testing.assert_array_equal(model.sample(6, seed=3), pictures)
+    np.testing.assert_array_equal(model.sample(3, seed=3), pictures[:3])
+    assert len(np.unique(pictures.reshape(6, -1), axis=0)) == 6
+    for one, other in zip(model.generator.layers, model.average.layers, strict=True):
+        if hasattr(one, "noise"):
+            np.testing.assert_array_equal(one.noise, other.noise)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_pieces_of_a_batch_draw_each_their_own_noise(accumulate):
+    model = game(accumulate=accumulate)
+    drawn = []
+    (injecting,) = [each for each in model.generator.layers if each.name.startswith("noise")][:1]
+    injecting.factor.assign(tf.ones_like(injecting.factor))
+    call = injecting.call
+
+    def noted(inputs, training=None):
+        outputs = call(inputs, training=training)
+        drawn.append((outputs - inputs).numpy())
+        return outputs
+
+    injecting.call = noted
+    model.train_step(batch())
+    assert len(drawn) == 2 * accumulate  # of each player's step
+    assert len({each.tobytes() for each in drawn}) == 2 * accumulate

@@ -1,0 +1,95 @@
+"""AC-GAN: the discriminator also tells the class, and both players want it told rightly.
+
+    D: -E log D(x) - E log(1 - D(G(z, y))) + w [-E log P(y | x) - E log P(y | G(z, y))]
+    G: -E log D(G(z, y)) - w E log P(y | G(z, y))
+
+    python train.py --variant=acgan
+    python generate.py --model=saved_models/acgan --label=all --out=classes.png
+
+P(y | x) is a second head on the discriminator's features; it is shown no label. The networks are
+DCGAN's, without the dropout that the paper's discriminator has.
+"""
+
+import keras
+import tensorflow as tf
+
+from tfgans import losses, optimizers
+from tfgans.adversarial import AdversarialModel
+from tfgans.networks import dcgan
+from tfgans.variant import Variant
+
+
+@keras.saving.register_keras_serializable("tfgans")
+class ACGAN(AdversarialModel):
+    """The non-saturating game, and a class loss that both players minimise.
+
+    Args:
+        class_weight: Weight of the class losses, w.
+
+    Reference:
+        Odena et al., 2016, arXiv:1610.09585, Section 3, Equations 2 and 3.
+    """
+
+    logs = ("d_loss", "g_loss", "d_class_loss", "g_class_loss")
+
+    def __init__(self, generator, discriminator, *, class_weight=1.0, **kwargs):
+        super().__init__(generator, discriminator, **kwargs)
+        self.class_weight = class_weight
+
+    def train_step(self, batch):
+        """One step of each player, on L_C + L_S and on L_C - L_S."""
+        for part in self.critic_batches(batch):
+            d_loss, d_class_loss = self.minimize("d_optimizer", self.discriminator_terms, part)
+        g_loss, g_class_loss = self.minimize("g_optimizer", self.generator_terms, part)
+        return self.track(
+            d_loss=d_loss, g_loss=g_loss, d_class_loss=d_class_loss, g_class_loss=g_class_loss
+        )
+
+    def discriminator_terms(self, batch):
+        """What the discriminator minimises: of the source and of the class, real and generated."""
+        fake = tf.stop_gradient(self.fake_images(batch, "discriminator_latent"))
+        real_told, fake_told = (self.discriminate(one, batch) for one in (batch["image"], fake))
+        self.notes.watched["d_real"] = tf.reduce_mean(real_told["logits"])
+        self.notes.watched["d_fake"] = tf.reduce_mean(fake_told["logits"])
+        source = losses.non_saturating_discriminator(real_told["logits"], fake_told["logits"])
+        return [source, self.class_loss(real_told, batch) + self.class_loss(fake_told, batch)]
+
+    def generator_terms(self, batch):
+        """What the generator minimises: of the source and of the class."""
+        told = self.discriminate(self.fake_images(batch, "generator_latent"), batch)
+        return [losses.non_saturating_generator(told["logits"]), self.class_loss(told, batch)]
+
+    def class_loss(self, told, batch):
+        """The weighted cross-entropy of the classes told."""
+        entropy = losses.class_cross_entropy(told["class_logits"], batch["label"])
+        return self.class_weight * entropy
+
+    def critic(self, batch):
+        """The discriminator's source logits as a function of images alone."""
+        return lambda image: self.discriminate(image, batch)["logits"]
+
+
+VARIANTS = (
+    Variant(
+        name="acgan",
+        model=ACGAN,
+        networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
+        optimizers={"g_optimizer": optimizers.Adam, "d_optimizer": optimizers.Adam},
+        options={
+            "ema_decay": 0.999,
+            "generator.label_dim": 50,
+            "discriminator.labels": "told",
+            "g_optimizer.learning_rate": 2e-4,
+            "g_optimizer.beta_1": 0.5,
+            "d_optimizer.learning_rate": 2e-4,
+            "d_optimizer.beta_1": 0.5,
+        },
+        tiny={
+            "generator.latent_dim": 4,
+            "generator.width": 4,
+            "generator.label_dim": 2,
+            "discriminator.width": 4,
+        },
+        steps=7000,
+    ),
+)
