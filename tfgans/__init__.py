@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "create": "tfgans.factory",
     "load": "tfgans.factory",
-    "train": "tfgans.training",
+    "train": "tfgans.ensemble",
 }
 _MODULES = ("data", "losses", "metrics", "penalties", "reconstruction")
 

@@ -84,22 +84,24 @@ class AdversarialModel(GenerativeModel):
         terms = self.minimize("d_optimizer", objective, batch)
         return terms if penalties else terms[0]
 
-    def generator_step(self, batch, loss):
+    def generator_step(self, batch, loss, *penalties):
         """Moves the generator on as many generated images as `batch` has rows.
 
         Args:
             batch: dict with `image`, which gives the number, and what else the networks take.
             loss: `(fake_logits)` -> scalar, one of `tfgans.losses`.
+            *penalties: `(fake)` -> scalar, already weighted, added to the loss.
 
         Returns:
-            The loss.
+            The loss; with penalties a list of the loss and each penalty.
         """
 
         def objective(piece):
             fake = self.fake_images(piece, "generator_latent")
-            return [loss(self.critic(piece)(fake))]
+            return [loss(self.critic(piece)(fake)), *(penalty(fake) for penalty in penalties)]
 
-        return self.minimize("g_optimizer", objective, batch)[0]
+        terms = self.minimize("g_optimizer", objective, batch)
+        return terms if penalties else terms[0]
 
     def fake_images(self, batch, stream):
         """Returns float32 images of the generator in training mode, one a row of `batch`."""

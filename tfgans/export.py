@@ -58,11 +58,33 @@ def export(model, directory: str | Path, card: Mapping[str, Any]) -> Path:
         UsageError: If `directory` is a file, or a folder with other content than an export.
         TrainingError: If the folder cannot be written; the old one is kept.
     """
+    check_directory(directory)
+    module, functions = _module(model)
+    return write_saved_model(directory, module, functions, _full_card(model, functions, card))
+
+
+def write_saved_model(
+    directory: str | Path, module: tf.Module, functions: Mapping[str, Any], card: Mapping[str, Any]
+) -> Path:
+    """Writes a module with its signatures and its card, and puts them in place in one move.
+
+    Args:
+        directory: As for `export`.
+        module: Owns the variables.
+        functions: `tf.function`s by the name of their signature.
+        card: What `card.json` says.
+
+    Returns:
+        The folder written.
+
+    Raises:
+        UsageError: As `export`.
+        TrainingError: As `export`.
+    """
     target = check_directory(directory)
     with _writing(target) as partial:
-        module, functions = _module(model)
-        tf.saved_model.save(module, str(partial), signatures=functions)
-        text = json.dumps(_full_card(model, functions, card), indent=2, allow_nan=False)
+        tf.saved_model.save(module, str(partial), signatures=dict(functions))
+        text = json.dumps(_plain(card), indent=2, allow_nan=False)
         (partial / CARD).write_text(text + "\n", encoding="utf-8")
     return target
 
@@ -305,7 +327,7 @@ def _full_card(model, functions: Mapping[str, Any], card: Mapping[str, Any]) -> 
     }
     if "truncation" in signatures.get("sample", {}).get("inputs", {}):
         facts["truncation"] = TRUNCATION
-    return _plain({**facts, **card})
+    return {**facts, **card}
 
 
 def _shape_text(spec) -> str:

@@ -49,6 +49,22 @@ def latent(n, latent_dim, seed, truncation, *, uniform=False) -> tf.Tensor:
     )
 
 
+def label(n, seed, asked, classes) -> tf.Tensor:
+    """Returns the int32 `(n,)` labels of a sample: those asked for, others drawn by its seed.
+
+    Args:
+        n: An int tensor or int.
+        seed: An int tensor or int.
+        asked: One label or `n` of them; one by chance in the place of each below 0.
+        classes: Labels that there are.
+    """
+    drawn = tf.random.stateless_uniform(
+        (n,), key(seed, 0, "sample/label"), 0, len(classes), tf.int32
+    )
+    asked = tf.broadcast_to(asked, (n,))
+    return tf.where(asked < 0, tf.gather(tf.constant(classes, tf.int32), drawn), asked)
+
+
 def normal(seed, step, stream: str, shape, part=0, piece=(0, 1)) -> tf.Tensor:
     """Draws float32 standard normals of `shape`.
 

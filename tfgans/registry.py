@@ -62,6 +62,7 @@ _ENTRIES = (
     Entry("sngan_resnet", "sngan", "Miyato et al., 2018, arXiv:1802.05957"),
     Entry("cgan", "cgan", "Mirza and Osindero, 2014, arXiv:1411.1784", needs=LABELLED),
     Entry("acgan", "acgan", "Odena et al., 2016, arXiv:1610.09585", needs=LABELLED),
+    Entry("acgan_ensemble", "acgan", "Odena et al., 2016, arXiv:1610.09585", needs=LABELLED),
     Entry(
         "sngan_projection",
         "sngan_projection",
@@ -70,6 +71,7 @@ _ENTRIES = (
     ),
     Entry("ttur", "ttur", "Heusel et al., 2017, arXiv:1706.08500"),
     Entry("sagan", "sagan", "Zhang et al., 2018, arXiv:1805.08318", needs=LABELLED),
+    Entry("biggan", "biggan", "Brock et al., 2018, arXiv:1809.11096", needs=LABELLED),
     Entry("vae", "vae", "Kingma and Welling, 2013, arXiv:1312.6114", family="autoencoder"),
 )
 

@@ -82,11 +82,7 @@ class Sampling:
 
     def draw_label(self, n, seed, label):
         """Returns `n` int32 labels: `label`, one or n of them, a class by chance where below 0."""
-        drawn = tf.random.stateless_uniform(
-            (n,), randomness.key(seed, 0, "sample/label"), 0, len(self.classes), tf.int32
-        )
-        asked = tf.broadcast_to(label, (n,))
-        return tf.where(asked < 0, tf.gather(tf.constant(self.classes), drawn), asked)
+        return randomness.label(n, seed, label, self.classes)
 
     def generate(self, latent, label=None):
         """Returns float32 images in [-1, 1] of shape `(n, height, width, channels)`.

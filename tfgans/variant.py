@@ -75,6 +75,7 @@ class Variant:
         tiny: Options that make the row test-sized; `image_size` is its smallest picture.
         steps: Default length of a run in generator steps.
         batch_size: Default pictures in a batch, for each critic step.
+        specialists: Models that a run trains, each of a group of the classes; see `ensemble`.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Variant:
     tiny: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     steps: int = 5000
     batch_size: int = 64
+    specialists: int = 1
 
     def __post_init__(self):
         unknown = set(self.options) - set(self._signatures())

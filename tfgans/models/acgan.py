@@ -5,10 +5,16 @@
 
     python train.py --variant=acgan
     python generate.py --model=saved_models/acgan --label=all --out=classes.png
+    python train.py --variant=acgan_ensemble --parallel=2     # specialists, each of some classes
 
 P(y | x) is a second head on the discriminator's features; it is shown no label. The networks are
 DCGAN's, without the dropout that the paper's discriminator has.
+
+`acgan_ensemble` divides the classes among specialists, as the paper its 1,000 among 100 models of
+10, and exports one SavedModel that hands each label to the specialist that knows it.
 """
+
+import dataclasses
 
 import keras
 import tensorflow as tf
@@ -69,27 +75,29 @@ class ACGAN(AdversarialModel):
         return lambda image: self.discriminate(image, batch)["logits"]
 
 
+_ACGAN = Variant(
+    name="acgan",
+    model=ACGAN,
+    networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
+    optimizers={"g_optimizer": optimizers.Adam, "d_optimizer": optimizers.Adam},
+    options={
+        "ema_decay": 0.999,
+        "generator.label_dim": 50,
+        "discriminator.labels": "told",
+        "g_optimizer.learning_rate": 2e-4,
+        "g_optimizer.beta_1": 0.5,
+        "d_optimizer.learning_rate": 2e-4,
+        "d_optimizer.beta_1": 0.5,
+    },
+    tiny={
+        "generator.latent_dim": 4,
+        "generator.width": 4,
+        "generator.label_dim": 2,
+        "discriminator.width": 4,
+    },
+    steps=7000,
+)
 VARIANTS = (
-    Variant(
-        name="acgan",
-        model=ACGAN,
-        networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
-        optimizers={"g_optimizer": optimizers.Adam, "d_optimizer": optimizers.Adam},
-        options={
-            "ema_decay": 0.999,
-            "generator.label_dim": 50,
-            "discriminator.labels": "told",
-            "g_optimizer.learning_rate": 2e-4,
-            "g_optimizer.beta_1": 0.5,
-            "d_optimizer.learning_rate": 2e-4,
-            "d_optimizer.beta_1": 0.5,
-        },
-        tiny={
-            "generator.latent_dim": 4,
-            "generator.width": 4,
-            "generator.label_dim": 2,
-            "discriminator.width": 4,
-        },
-        steps=7000,
-    ),
+    _ACGAN,
+    dataclasses.replace(_ACGAN, name="acgan_ensemble", specialists=2, steps=3500),
 )

@@ -2,7 +2,6 @@
 
 import keras
 
-from tfgans.errors import UsageError
 from tfgans.layers import (
     BatchNormalization,
     ConditionalBatchNormalization,
@@ -14,6 +13,7 @@ from tfgans.layers import (
     UpsampleConv,
 )
 from tfgans.networks.labels import label_input
+from tfgans.networks.parts import attends, check_attention, global_sum
 from tfgans.networks.sizes import latent_input, layers_of, start_and_doublings
 from tfgans.variant import DataSpec
 
@@ -55,7 +55,7 @@ def generator(
     """
     height, breadth, doublings = start_and_doublings(data)
     sides = [min(height, breadth) * 2**level for level in range(1, doublings + 1)]
-    _check_attention(attention, sides)
+    check_attention(attention, sides)
     inputs, one_hot = {"latent": latent_input(latent_dim)}, None
     if labels:
         inputs["label"], one_hot = label_input(data)
@@ -65,7 +65,7 @@ def generator(
     maps = keras.layers.Reshape((height, breadth, widths[0]))(maps)
     for side, channels in zip(sides, widths[1:], strict=True):
         maps = _up_block(maps, channels, one_hot, spectral_norm)
-        if _attends(attention, side):
+        if attends(attention, side):
             maps = SelfAttention(spectral_norm=spectral_norm)(maps)
     maps = _normalised_relu(maps)
     maps = _convolution(Conv2D, data.image_shape[-1], 3, spectral_norm=spectral_norm)(maps)
@@ -110,18 +110,18 @@ def discriminator(
     _, _, doublings = start_and_doublings(data)
     halvings = doublings if pyramid else max(2, doublings - 1)
     sides = [min(data.image_shape[:2]) // 2**level for level in range(1, halvings + 1)]
-    _check_attention(attention, sides)
+    check_attention(attention, sides)
     inputs = {"image": keras.Input(data.image_shape, name="image")}
     widths = _pyramid(width, halvings) if pyramid else [width] * (halvings + 1)
     maps = inputs["image"]
     for level, side in enumerate(sides):
         block = _down_block if level else _first_down_block
         maps = block(maps, widths[level])
-        if _attends(attention, side):
+        if attends(attention, side):
             maps = SelfAttention(spectral_norm=True)(maps)
     for _ in layers_of(num_flat_blocks):
         maps = _flat_block(maps, widths[-1])
-    features = _global_sum(LeakyReLU(0.0)(maps))
+    features = global_sum(LeakyReLU(0.0)(maps))
     dense = keras.layers.Dense(1, kernel_initializer=_glorot(1.0))
     logits = SpectralNormalization(dense, name="logits")(features)
     if labels:
@@ -135,18 +135,6 @@ def discriminator(
 
 def _pyramid(width, levels):
     return [width * min(_MOST_WIDTHS, 2**level) for level in range(levels + 1)]
-
-
-def _attends(attention, side):
-    return attention <= side < 2 * attention
-
-
-def _check_attention(attention, sides):
-    if attention and not any(_attends(attention, side) for side in sides):
-        raise UsageError(
-            f"attention={attention!r} fits no map: give the side of one, "
-            f"{' or '.join(map(str, sides))}"
-        )
 
 
 def _glorot(gain):
@@ -171,13 +159,6 @@ def _normalised_relu(maps, one_hot=None):
     )
     maps = ConditionalBatchNormalization(momentum=0.9, epsilon=1e-5)(maps, scale, shift)
     return keras.layers.ReLU()(maps)
-
-
-def _global_sum(maps):
-    """A mean times the number of pixels: Keras has no layer for a global sum."""
-    pixels = maps.shape[1] * maps.shape[2]
-    features = keras.layers.GlobalAveragePooling2D()(maps)
-    return keras.layers.Rescaling(float(pixels))(features)
 
 
 def _up_block(maps, width, one_hot, spectral_norm):
