@@ -172,7 +172,8 @@ class SavedGenerator:
             UsageError: If the card does not say.
         """
         labels = self.card.get("labels")
-        if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels):
+        known = isinstance(labels, list) and all(isinstance(label, int) for label in labels)
+        if not labels or not known:
             raise UsageError(f"this SavedModel takes labels, but its {CARD} does not say which")
         return labels
 

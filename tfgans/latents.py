@@ -60,12 +60,12 @@ def parsed(formula: str, known: int) -> Groups:
         UsageError: If it is none of these, or names a picture that is not there.
     """
     text = re.sub(r"\s", "", formula)
-    if not re.fullmatch(r"\d+(,\d+)*([+-]\d+(,\d+)*)+", text):
+    if not re.fullmatch(r"N(,N)*([+-]N(,N)*)+".replace("N", "[0-9]{1,9}"), text):
         raise UsageError(
             f"arithmetic={formula!r} must join numbers of pictures by + and -, as 3,7 - 4,9 + 20,31"
         )
     groups = []
-    for sign, numbers in re.findall(r"([+-]?)([\d,]+)", text):
+    for sign, numbers in re.findall(r"([+-]?)([0-9,]+)", text):
         members = [int(number) for number in numbers.split(",")]
         strange = [member for member in members if member >= known]
         if strange:

@@ -5,17 +5,20 @@ Each function takes a `tfgans.export.SavedGenerator` and returns a list of uint8
 """
 
 import math
+import re
 
 import numpy as np
 
 from tfgans import latents, randomness
-from tfgans.errors import UsageError, checked_labels, checked_truncation, did_you_mean, whole
+from tfgans.errors import UsageError, checked_truncation, did_you_mean, spans, whole
 from tfgans.images import to_uint8
 
 ALL = "all"
 NUM = 64
 ROWS = 8  # of ways, and pictures of each class, where no number is given
 COLUMNS = 9  # of a way along a direction, and neighbours of a place
+MOST = 100_000  # pictures of ways, and latents of sums
+LONGEST_LIST = 200  # letters of the names of all classes, where an error tells them
 
 
 def sample(model, *, num=None, seed=0, label=None, truncation=None):
@@ -35,6 +38,10 @@ def interpolate(model, *, interpolate, num=None, seed=0, label=None, truncation=
     Each row is of one class: the one asked for, or all in turn.
     """
     num = num or ROWS
+    if num * interpolate > MOST:
+        raise UsageError(
+            f"interpolate={interpolate}: {num} rows of so many are more than {MOST} pictures"
+        )
     ends = _latents(model, 2 * num, seed, truncation)
     ways = latents.between(ends[::2], ends[1::2], interpolate, uniform=model.uniform)
     labels = None
@@ -61,12 +68,13 @@ def arithmetic(model, *, arithmetic, num=None, seed=0, label=None, truncation=No
     """
     num = num or NUM
     groups = latents.parsed(arithmetic, num)
+    if model.takes_label and label in (None, ALL):
+        raise UsageError(
+            f"arithmetic={arithmetic!r} is of pictures of one class: give its label, as "
+            f"{model.classes[0]}"
+        )
+    asked = None if label is None else number_of(model, label)
     drawn = _latents(model, num, seed, truncation)
-    asked = None
-    if label is not None:
-        asked = number_of(model, label)
-    elif model.takes_label:
-        raise UsageError("arithmetic wants a label, one class for all, of this model")
     rows = [np.stack([*drawn[members], drawn[members].mean(axis=0)]) for _, members in groups]
     rows = [np.concatenate([row[:-1], _typical(model, row[-1:])]) for row in rows]
     found = latents.total(drawn, groups)
@@ -87,13 +95,24 @@ def number_of(model, label) -> int:
     """
     if not model.takes_label:
         raise UsageError(f"label={label}: this model makes pictures without labels")
-    text, names = str(label), model.card.get("class_names") or []
+    text, names = str(label), _names(model)
     if text in names:
-        return names.index(text)
-    if text.isdecimal():
-        return int(checked_labels(int(text), 1, model.classes))
-    near = did_you_mean(text, [*names, ALL])
-    raise UsageError(f"label={label!r} is neither the number nor the name of a class{near}")
+        return names[text]
+    if re.fullmatch("[0-9]{1,9}", text) and int(text) in model.classes:
+        return int(text)
+    told = ", ".join(name for name in names if not name.isdecimal())
+    told = f" ({told})" if 0 < len(told) < LONGEST_LIST else ""
+    raise UsageError(
+        f"label={text!r} is no class of this model, which has {spans(model.classes)}{told}"
+        f"{did_you_mean(text, [*names, ALL])}"
+    )
+
+
+def _names(model) -> dict[str, int]:
+    """Returns the classes of the model by name, as far as its card says them."""
+    names = model.card.get("class_names")
+    known = names if isinstance(names, list) else []
+    return {str(known[label]): label for label in model.classes if label < len(known)}
 
 
 def _classes(model):
@@ -105,6 +124,8 @@ def _classes(model):
 def _latents(model, num, seed, truncation):
     if not model.latent_dim:
         raise UsageError("this SavedModel has no latents to walk between")
+    if num > MOST:
+        raise UsageError(f"num={num} latents are more than {MOST}")
     threshold = math.inf if truncation is None else checked_truncation(truncation)
     seed = whole("seed", seed)
     return randomness.latent(num, model.latent_dim, seed, threshold, uniform=model.uniform).numpy()

@@ -33,14 +33,15 @@ OTHERS = REPO / "saved_models" / "seeds"
 MARKS = ("<!-- the registry, by tools/zoo.py -->", "<!-- end -->")
 MEGABYTES = 2.0  # larger generators are not shipped
 SEED = 0  # the one whose generator is shipped
+A_CLASS = 1000  # pictures of each class that a conditional row is asked for
 REAL = "real"  # training pictures judged as if they were generated
 
 # What decides the weights of a run on the packaged digits, and its samples.
 CODE = ("adversarial", "base", "factory", "losses", "penalties", "randomness", "reconstruction")
 CODE += tuple(f"data/{name}" for name in ("digits", "order", "pipeline", "rows", "source"))
-LAYERS = ("batch_normalization", "convolution", "leaky_relu", "spectral_normalization", "trilinear")
-CODE += tuple(f"layers/{name}" for name in (*LAYERS, "weight_clip"))
-CODE += ("networks/sizes", "optimizers", "replicas", "sampling")
+CODE += tuple(f"layers/{path.stem}" for path in sorted(REPO.glob("tfgans/layers/[a-z]*.py")))
+CODE += tuple(f"networks/{name}" for name in ("labels", "parts", "sizes"))
+CODE += ("optimizers", "replicas", "sampling")
 _READERS = ("load", "_load_run")  # of factory.py: they read what was trained
 
 
@@ -151,10 +152,24 @@ def judged(result):
 
 def judge(path):
     """Judges a SavedModel, which gets the figures in its card, and returns them."""
-    from tfgans import judging
+    from tfgans import export, judging
 
     metrics = judging.judge(model=path)["metrics"]
-    return {"metrics": metrics, "evaluation_sha256": evaluation_sha256()}
+    told = {"metrics": metrics, "evaluation_sha256": evaluation_sha256()}
+    model = export.load_saved_model(path)
+    return {**told, "asked": asked(model)} if model.takes_label else told
+
+
+def asked(model):
+    """Returns how many of the pictures asked for are of their class, by the shipped classifier."""
+    from tfgans import features
+
+    extractor, shares = features.open_features("digits_cnn"), {}
+    for label in model.classes:
+        pictures = model.sample(A_CLASS, seed=label, label=label)
+        shares[str(label)] = float((extractor(pictures).probabilities.argmax(1) == label).mean())
+    told = {"value": statistics.mean(shares.values()), "worst": min(shares.values())}
+    return {**told, "n_a_class": A_CLASS, "features": extractor.name, "by_class": shares}
 
 
 def judge_real():
@@ -172,7 +187,7 @@ def judge_real():
 
 def keep(name, exported, kept):
     """Keeps a generator; the zoo's own if it is small, with a picture of its samples."""
-    from tfgans import export, images
+    from tfgans import export, images, walks
 
     size = sum(path.stat().st_size for path in exported.rglob("*") if path.is_file()) / 1e6
     shutil.rmtree(kept, ignore_errors=True)
@@ -181,8 +196,10 @@ def keep(name, exported, kept):
         return {}
     if size < MEGABYTES:
         shutil.copytree(exported, kept)
-    sample = export.load_saved_model(exported).sample(64, seed=0)
-    images.save_png(RESULTS / f"{name}.png", images.grid(sample))
+    model = export.load_saved_model(exported)
+    rows = walks.sample(model, label=walks.ALL) if model.takes_label else [model.sample(64, seed=0)]
+    sheet = images.grid_of_rows(rows) if model.takes_label else images.grid(rows[0])
+    images.save_png(RESULTS / f"{name}.png", sheet)
     return {"megabytes": round(size, 3), "shipped": size < MEGABYTES}
 
 
@@ -291,7 +308,7 @@ def write_table(rows):
         else:
             minutes = f"{result['wall_time_s'] / 60:.1f}"
             lines.append(_cells([link, result["steps"], minutes, *_figures(result)]))
-    lines += _over_seeds(results)
+    lines += _over_seeds(results) + _asked(results)
     for row in rows:
         if (RESULTS / f"{row.name}.png").exists():
             lines += ["", f"## {row.name}", "", row.paper, "", f"![](results/{row.name}.png)"]
@@ -319,6 +336,20 @@ def _over_seeds(results):
         ]
         failed = f", {len(parts) - len(good)} failed" if len(good) < len(parts) else ""
         lines.append(_cells([name, f"{', '.join(parts)}{failed}", minutes, *cells]))
+    return lines
+
+
+def _asked(results):
+    told = {name: result["asked"] for name, result in results.items() if "asked" in result}
+    if not told:
+        return []
+    words = f"Share of {A_CLASS:,} pictures of each class that `digits_cnn` takes for that class."
+    labels = list(next(iter(told.values()))["by_class"])
+    head = ["variant", "all", "worst class", *labels]
+    lines = ["", "## The class asked for", "", words, "", _cells(head), "|---" * len(head) + "|"]
+    for name, entry in told.items():
+        shares = [entry["value"], entry["worst"], *entry["by_class"].values()]
+        lines.append(_cells([f"`{name}`", *(f"{share:.3f}" for share in shares)]))
     return lines
 
 

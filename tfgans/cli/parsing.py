@@ -4,6 +4,7 @@ import argparse
 import ast
 import math
 import pathlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -142,11 +143,13 @@ def labels(text: str) -> list[int]:
     """Reads labels such as `3`, `0-4` or `0-4,7`."""
     found: set[int] = set()
     for part in text.split(","):
-        first, dash, last = part.partition("-")
-        last = last if dash else first
-        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) <= LARGEST_INT):
-            raise argparse.ArgumentTypeError(f"{text!r} names no classes, as 3, 0-4 or 0-4,7 do")
-        found |= set(range(int(first), int(last) + 1))
+        ends = re.fullmatch(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", part)
+        first, last = (int(end or ends[1]) for end in ends.groups()) if ends else (1, 0)
+        if first > last:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} names no classes, as 3, 0-4 or 0-4,7 do, up to 999999"
+            )
+        found |= set(range(first, last + 1))
     return sorted(found)
 
 

@@ -8,10 +8,12 @@ from tfgans.layers import (
     Conv2D,
     Conv2DTranspose,
     LeakyReLU,
+    SelfAttention,
     SpectralNormalization,
     WeightClip,
 )
 from tfgans.networks.labels import label_input
+from tfgans.networks.parts import attends, check_attention
 from tfgans.networks.sizes import latent_input, start_and_doublings
 from tfgans.variant import DataSpec
 
@@ -24,6 +26,7 @@ def generator(
     batch_norm=True,
     constant_width=False,
     label_dim=0,
+    attention=0,
 ):
     """Builds a stack of transposed convolutions, each doubling the picture.
 
@@ -37,6 +40,7 @@ def generator(
         batch_norm: Whether to normalise each hidden map; without it the layers have biases.
         constant_width: Whether all hidden maps have `width` channels, instead of doubling.
         label_dim: Length of the embedding of a label, joined to the latent; 0: takes no label.
+        attention: Self-attention at hidden maps this large, up to twice; 0: none.
 
     Returns:
         `keras.Model` from {"latent": `(batch, latent_dim)`}, with `label_dim` also {"label": int32
@@ -59,9 +63,13 @@ def generator(
         inputs["label"], one_hot = label_input(data)
         embedded = keras.layers.Dense(label_dim, use_bias=False, name="embedding")(one_hot)
         vector = keras.layers.Concatenate()([vector, embedded])
+    sides = [min(height, breadth) * 2**level for level in range(doublings)]
+    check_attention(attention, sides)
     maps = _project(vector, (height, breadth, channels[0]), use_bias=not batch_norm)
-    for count in [*channels[1:], data.image_shape[-1]]:
+    for side, count in zip(sides, [*channels[1:], data.image_shape[-1]], strict=True):
         maps = _activate(maps, "relu", batch_norm)
+        if attends(attention, side):
+            maps = SelfAttention()(maps)
         maps = Conv2DTranspose(count, 4, 2, use_bias=not batch_norm, kernel_initializer=_normal())(
             maps
         )
@@ -77,6 +85,7 @@ def discriminator(
     spectral_norm=False,
     weight_clip=0.0,
     labels="none",
+    attention=0,
 ):
     """Builds a stack of strided convolutions, each halving the picture.
 
@@ -92,6 +101,7 @@ def discriminator(
         weight_clip: Largest absolute value of every weight; 0 leaves them free.
         labels: What it has to do with classes: none; given, a label is a further channel of the
             picture; told, it also gives logits of the class.
+        attention: Self-attention at hidden maps this large, up to twice; 0: none.
 
     Returns:
         `keras.Model` from {"image": `(batch, height, width, channels)`}, where given also
@@ -125,9 +135,13 @@ def discriminator(
     if labels == "given":
         inputs["label"], one_hot = label_input(data)
         maps = keras.layers.Concatenate()([maps, _map_of(one_hot, data.image_shape)])
-    for level in range(doublings):
+    sides = [min(data.image_shape[:2]) // 2 ** (level + 1) for level in range(doublings)]
+    check_attention(attention, sides)
+    for level, side in enumerate(sides):
         maps = layer(Conv2D, width * min(8, 2**level), 4, 2)(maps)
         maps = _activate(maps, "leaky_relu", batch_norm and level > 0, clip)
+        if attends(attention, side):
+            maps = SelfAttention(spectral_norm=spectral_norm)(maps)
     features = keras.layers.Flatten()(maps)
     outputs = layer(keras.layers.Dense, 1, name="logits")(features)
     if labels == "told":

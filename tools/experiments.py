@@ -1,0 +1,103 @@
+"""What the experiments share: runs of train.py that are judged, results as JSON, tables."""
+
+import json
+import math
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+
+REPO = pathlib.Path(__file__).resolve().parent.parent
+RESULTS = REPO / "docs" / "results"
+METRICS = "fid,precision_recall,density_coverage"
+
+
+def run(words, scratch):
+    """Trains by train.py in a scratch folder and judges what it exports.
+
+    Returns:
+        {command, steps, seconds, weights_sha256, threads, git_revision, metrics}, or {command,
+        failure}.
+    """
+    where = [f"--run_dir={scratch}/run", f"--export_dir={scratch}/export", "--json"]
+    command = [sys.executable, "train.py", *words, *where]
+    told = {"command": " ".join(["python train.py", *words])}
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        return {**told, "failure": f"exit code {done.returncode}: {_plain(last, scratch)}"}
+    card = json.loads(pathlib.Path(scratch, "export", "card.json").read_text(encoding="utf-8"))
+    return {
+        **told,
+        "steps": card["steps"],
+        "seconds": card["wall_time_s"],
+        "weights_sha256": card["weights_sha256"],
+        "threads": card["threads"],
+        "git_revision": card["git_revision"],
+        "metrics": judge(pathlib.Path(scratch, "export")),
+    }
+
+
+def _plain(line, scratch):
+    return line.replace(str(scratch), "RUN")
+
+
+def judge(path, metrics=METRICS):
+    """Returns the figures of a SavedModel by name, each {value, ...}, without floors and errors."""
+    command = [sys.executable, "evaluate.py", f"--model={path}", f"--metrics={metrics}", "--json"]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout.splitlines()[-1])["metrics"] if done.stdout else {}
+    keep = ("name", "value", "stderr", "recall", "coverage", "n_real", "n_fake", "split")
+    return {key: {k: entry[k] for k in keep if k in entry} for key, entry in found.items()}
+
+
+def read(name):
+    """Returns the committed result of an experiment, or an empty dict."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def write(name, result):
+    """Writes the result of an experiment."""
+    text = json.dumps(result, indent=2) + "\n"
+    (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def figures(runs, columns):
+    """Returns a cell for each column: mean and standard deviation over runs."""
+    cells = []
+    for key, field in columns.values():
+        found = [run["metrics"][key][field] for run in runs if key in run.get("metrics", {})]
+        cells.append(spread(found, 3))
+    failed = sum("failure" in run for run in runs)
+    return [*cells[:-1], f"{cells[-1]} ({failed} failed)"] if failed else cells
+
+
+def spread(values, digits):
+    """Returns such as `1.2 ± 0.3`, or an empty cell."""
+    values = [value for value in values if math.isfinite(value)]
+    if not values:
+        return ""
+    deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{deviation}"
+
+
+def markdown(head, rows):
+    """Returns the lines of a table."""
+    cells = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(map(str, row))} |" for row in cells]
+
+
+def write_tables(document, tables):
+    """Puts tables (lists of lines) into a document of docs, each between its two marks."""
+    path = REPO / "docs" / document
+    text = path.read_text(encoding="utf-8")
+    for name, lines in tables.items():
+        start, end = f"<!-- {name} -->", "<!-- end -->"
+        pattern = re.escape(start) + r".*?" + re.escape(end)
+        words = "\n".join([start, *lines, end])
+        text, count = re.subn(pattern, lambda _, words=words: words, text, flags=re.DOTALL)
+        if count != 1:
+            raise ValueError(f"{document} must hold {start} ... {end} once")
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,86 @@
+"""Which still train at higher learning rates? Both rates times 1, 4 and 16.
+
+    python tools/learning_rates.py [--steps 2000]
+
+Rows `dcgan`, `sngan`, `sagan`, seed 0. A run that stops at a number that is not finite has failed;
+one with a recall below a tenth has collapsed. Writes docs/results/learning_rates.json and
+learning_rates.png, skips what is there, and a table of docs/ideas.md.
+"""
+
+import argparse
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import experiments
+import numpy as np
+
+ROWS = ("dcgan", "sngan", "sagan")
+TIMES = (1, 4, 16)
+COLLAPSED = 0.1  # recall below which a run has
+SHOWN = 8  # pictures of each run
+NAME = "learning_rates"
+COLUMNS = {
+    "FID": ("fid", "value"),
+    "precision": ("precision_recall", "value"),
+    "recall": ("precision_recall", "recall"),
+}
+
+
+def main():
+    """Trains and judges what is missing, writes table and picture."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=2000, help="default 2000")
+    given = parser.parse_args()
+    result = experiments.read(NAME)
+    for row in ROWS:
+        for times in TIMES:
+            key = f"{row} x {times}"
+            if key not in result:
+                result[key] = trained(row, times, given.steps)
+                experiments.write(NAME, result)
+    experiments.write_tables("ideas.md", {NAME: table(result)})
+
+
+def trained(row, times, steps):
+    """Returns the figures of a row at so many times its rates, and leaves its pictures."""
+    from tfgans import registry
+
+    options = registry.load(row).defaults()
+    rates = [f"{key}={times * options[key]!r}" for key in options if key.endswith("learning_rate")]
+    words = [f"--variant={row}", f"--steps={steps}", "--set", *rates]
+    with tempfile.TemporaryDirectory() as scratch:
+        found = experiments.run(words, scratch)
+        if "failure" not in found:
+            draw(scratch, f"{row}_{times}")
+    return found
+
+
+def draw(scratch, name):
+    """Keeps a row of pictures of an export."""
+    out = pathlib.Path(scratch, "rows.npz")
+    words = [f"--model={scratch}/export", f"--num={SHOWN}", f"--out={out}"]
+    command = [sys.executable, "generate.py", *words]
+    subprocess.run(command, cwd=experiments.REPO, check=True, stdout=subprocess.DEVNULL)
+    from tfgans import images
+
+    sheet = images.grid(np.load(out)["images"], SHOWN, scale=2)
+    images.save_png(experiments.RESULTS / "learning_rates" / f"{name}.png", sheet)
+
+
+def table(result):
+    """Returns Markdown: a run a row."""
+    rows = []
+    for key, run in result.items():
+        path = f"results/learning_rates/{key.replace(' x ', '_')}.png"
+        recall = run.get("metrics", {}).get("precision_recall", {}).get("recall", 1.0)
+        ends = "collapsed" if recall < COLLAPSED else "trains"
+        cells = ["`" + key.replace(" x", "`, rates x"), run.get("failure", ends)]
+        picture = "" if "failure" in run else f"![]({path})"
+        rows.append([*cells, *experiments.figures([run], COLUMNS), picture])
+    return experiments.markdown(["row", "ends", *COLUMNS, "pictures"], rows)
+
+
+if __name__ == "__main__":
+    main()
