@@ -61,6 +61,7 @@ def trained(idea, seed, given, last):
     """Returns the figures of an idea at equal steps, and at the time that the last one took."""
     variant, options = IDEAS[idea]
     words = [f"--variant={variant}", f"--seed={seed}", f"--dataset={given.dataset}"]
+    words += ["--batch_size=64"]
     words += [f"--image_size={given.image_size}"] if given.image_size else []
     if given.dataset != "digits" and variant != "nsgan":
         options = {**options, **NARROW}
