@@ -39,7 +39,7 @@ def along(path):
     extractor = features.open_features("digits_cnn")
     sources = {split: data.open_source("digits", split=split) for split in data.SPLITS}
     reference = evaluation.Reference.of(sources, "test", PICTURES, extractor)
-    labels = np.resize(model.classes, PICTURES)
+    labels = np.resize(model.classes, PICTURES) if model.takes_label else None
     rows, found = [], []
     for threshold in THRESHOLDS:
         pictures = model.sample(PICTURES, seed=0, label=labels, truncation=threshold)
@@ -57,7 +57,7 @@ def along(path):
                 "fid": done["fid"]["value"],
                 "precision": done["precision_recall"]["value"],
                 "recall": done["precision_recall"]["recall"],
-                "label_accuracy": done["label_accuracy"]["value"],
+                "label_accuracy": done["label_accuracy"]["value"] if model.takes_label else None,
             }
         )
     sheet = images.grid_of_rows(rows)
@@ -91,7 +91,7 @@ def table(result):
     for name, entry in result.items():
         rows = [
             ["none" if one["threshold"] is None else one["threshold"]]
-            + [f"{one[key]:.3f}" for key in keys]
+            + ["" if one[key] is None else f"{one[key]:.3f}" for key in keys]
             for one in entry["thresholds"]
         ]
         lines += ["", f"`{name}`:", "", *experiments.markdown(["threshold", *keys], rows)]

@@ -1,0 +1,110 @@
+"""The tools that make the tables of docs/ideas.md, with runs that are only noted."""
+
+import json
+import sys
+
+import pytest
+
+COMMON = ("experiments", "five_ideas", "two_time_scales", "learning_rates", "truncation")
+
+
+@pytest.fixture
+def tool(repo, monkeypatch, tmp_path):
+    """Imports a tool whose runs take no time, and whose results and documents lie elsewhere."""
+    monkeypatch.syspath_prepend(str(repo / "tools"))
+    for name in COMMON:
+        sys.modules.pop(name, None)
+    import experiments
+
+    words = []
+
+    def run(given, scratch):
+        words.append(given)
+        if "failing" in given:
+            return {"command": "c", "failure": "exit code 1: broken"}
+        steps = next((int(word[8:]) for word in given if word.startswith("--steps=")), 1000)
+        slow = 3.0 if any("attention" in word for word in given) else 1.0
+        figures = {"fid": {"value": 2.0}, "precision_recall": {"value": 0.7, "recall": 0.05}}
+        figures["label_accuracy"] = {"value": 0.96}
+        seconds = steps * slow * 0.01
+        return {"command": "c", "steps": steps, "seconds": seconds, "metrics": figures}
+
+    (tmp_path / "docs" / "results").mkdir(parents=True)
+    text = (repo / "docs" / "ideas.md").read_text("utf-8")
+    (tmp_path / "docs" / "ideas.md").write_text(text, "utf-8")
+    monkeypatch.setattr(experiments, "RESULTS", tmp_path / "docs" / "results")
+    monkeypatch.setattr(experiments, "REPO", tmp_path)
+    monkeypatch.setattr(experiments, "run", run)
+
+    def imported(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        __import__(name)
+        module = sys.modules[name]
+        module.main()
+        return words, json.loads((tmp_path / f"docs/results/{name}.json").read_text("utf-8"))
+
+    yield imported
+    for name in COMMON:
+        sys.modules.pop(name, None)
+
+
+def test_five_ideas_go_on_to_the_time_of_the_last(tool, tmp_path):
+    words, result = tool("five_ideas", "--seeds", "0", "1", "--steps=300")
+    runs = result["digits"]["runs"]["0"]
+    assert runs["+ self-attention"]["equal_time"]["steps"] == 300
+    assert runs["+ classes"]["equal_time"]["steps"] == 900
+    assert len(words) == 2 * (6 + 5)
+    again = [given for given in words if "--resume" in given]
+    assert len(again) == 10
+    table = (tmp_path / "docs" / "ideas.md").read_text("utf-8")
+    assert "| + classes | 0.1 ± 0.0 | 2.000 ± 0.000 | 0.050 ± 0.000 | 0.960 ± 0.000 | 900" in table
+    words.clear()
+    tool("five_ideas", "--seeds", "0", "1", "--steps=300")
+    assert not words, "what is there is trained again"
+
+
+def test_two_time_scales_take_equal_time(tool, tmp_path):
+    words, result = tool("two_time_scales", "--seeds", "0", "--steps=400")
+    assert [run["steps"] for run in result["0"].values()] == [400, 400, 400]
+    assert len(words) == 5  # two are probed for their speed
+    assert "| two rates, 1e-4 and 3e-4 | 0.1 | 400 |" in (tmp_path / "docs/ideas.md").read_text()
+
+
+def test_learning_rates_are_multiplied_and_collapse_is_told(tool, tmp_path, monkeypatch):
+    import learning_rates
+
+    monkeypatch.setattr(learning_rates, "draw", lambda scratch, name: None)
+    words, result = tool("learning_rates", "--steps=7")
+    assert len(result) == 9
+    rates = [word for given in words for word in given if "learning_rate" in word]
+    assert "d_optimizer.learning_rate=0.0064" in rates  # sagan's 4e-4 times 16
+    assert "g_optimizer.learning_rate=0.0002" in rates
+    table = (tmp_path / "docs/ideas.md").read_text()
+    assert "| `dcgan`, rates x 4 | collapsed | 2.000 | 0.700 | 0.050 |" in table
+
+
+def test_truncation_follows_the_thresholds(tool, repo, tmp_path, monkeypatch):
+    import truncation
+
+    monkeypatch.setattr(truncation, "PICTURES", 60)
+    monkeypatch.setattr(truncation, "THRESHOLDS", (None, 0.5))
+    model = repo / "saved_models" / "zoo" / "wgan_gp"
+    _, result = tool("truncation", "--models", str(model))
+    thresholds = result["wgan_gp"]["thresholds"]
+    assert [one["threshold"] for one in thresholds] == [None, 0.5]
+    assert thresholds[0]["recall"] > thresholds[1]["recall"]
+    assert thresholds[0]["fid"] < thresholds[1]["fid"]
+    assert "`wgan_gp`:" in (tmp_path / "docs/ideas.md").read_text()
+    for name in ("truncation.png", "truncation_wgan_gp.png"):
+        assert (tmp_path / "docs" / "results" / name).stat().st_size > 1000
+
+
+def test_failures_stay_in_the_table(tool):
+    import experiments
+
+    good = {"metrics": {"fid": {"value": 1.0}}}
+    cells = experiments.figures([good, {"failure": "x"}], {"FID": ("fid", "value")})
+    assert cells == ["1.000 (1 failed)"]
+    assert experiments.spread([], 2) == ""
+    with pytest.raises(ValueError, match="must hold <!-- none -->"):
+        experiments.write_tables("ideas.md", {"none": []})
