@@ -7,7 +7,6 @@ specialists can do all that runs can, be resumed too.
 
 import contextlib
 import hashlib
-import json
 import multiprocessing
 import os
 import pathlib
@@ -21,7 +20,6 @@ import tensorflow as tf
 from tfgans import data, export, randomness, registry, runs, training
 from tfgans.errors import TrainingError, UsageError, whole
 
-FILE = "ensemble.json"  # of the run folder: what was given
 EXPORTS = "exports"
 # What differs between specialists; the first one's stands for all else.
 _OWN = ("labels", "classes", "weights_sha256", "wall_time_s", "steps", "metrics")
@@ -48,9 +46,10 @@ def train(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, 
         KeyboardInterrupt: As `training.train`; each specialist has made its checkpoint.
     """
     parallel = whole("parallel", parallel, 1)
-    before = _begun(run_dir) if resume else {}
+    given = {key: _plain(value) for key, value in given.items() if value is not None}
+    run_dir, before = _begun(variant, run_dir) if resume else (run_dir, {})
     given = {**before.get("given", {}), **given}
-    count = _number(variant, specialists)
+    count = _number(variant, specialists, before)
     if count == 1:
         return training.train(variant, run_dir=run_dir, resume=resume, **given)
     plans = resolve(variant, specialists=count, **given)
@@ -77,7 +76,9 @@ def train(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, 
 def resolve(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, **given):
     """Returns the options of each specialist as they would be resolved; of one model its own."""
     del parallel
-    count = _number(variant, specialists)
+    run_dir, before = _begun(variant, run_dir) if resume else (run_dir, {})
+    given = {**before.get("given", {}), **given}
+    count = _number(variant, specialists, before)
     if count == 1:
         return training.resolve(variant, run_dir=run_dir, resume=resume, **given)
     whole_plan = training.resolve(variant, **given)
@@ -196,15 +197,28 @@ class _Router(tf.Module):
         return tf.dynamic_stitch(rows, made)
 
 
-def _number(variant, specialists) -> int:
-    usual = registry.load(variant).specialists
-    return usual if specialists is None else whole("specialists", specialists, 1)
+def _number(variant, specialists, before) -> int:
+    if specialists is not None:
+        return whole("specialists", specialists, 1)
+    return len(before["groups"]) if before else registry.load(variant).specialists
 
 
-def _begun(run_dir) -> dict[str, Any]:
-    """Returns what a run of specialists was given, or nothing where the folder holds none."""
-    path = pathlib.Path(run_dir or "", FILE)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+def _plain(value):
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _begun(variant, run_dir):
+    """Returns the run folder to go on with, and what its run of specialists was given, if any.
+
+    Without a folder it is the newest one of the variant.
+    """
+    if run_dir is None:
+        found = pathlib.Path(training.RUNS).glob(f"*/{runs.ENSEMBLE_FILE}")
+        begun = {path.parent: runs.read_json(path) for path in sorted(found)}
+        mine = [path for path, one in begun.items() if one.get("variant") == str(variant)]
+        return (mine[-1], begun[mine[-1]]) if mine else (None, {})
+    path = pathlib.Path(run_dir, runs.ENSEMBLE_FILE)
+    return run_dir, runs.read_json(path) if path.is_file() else {}
 
 
 def _folder(variant, run_dir, before, plans, given) -> pathlib.Path:
@@ -222,7 +236,7 @@ def _folder(variant, run_dir, before, plans, given) -> pathlib.Path:
         folder = runs.make_run_dir(training.RUNS, str(variant), plans[0]["dataset"])
     else:
         folder = runs.open_run_dir(run_dir)
-    runs.write_json(folder / FILE, told)
+    runs.write_json(folder / runs.ENSEMBLE_FILE, told)
     return folder
 
 

@@ -21,6 +21,7 @@ from tfgans.errors import UsageError
 OPTIONS_FILE = "options.json"
 METRICS_FILE = "metrics.jsonl"
 EVALUATION_FILE = "evaluation.json"
+ENSEMBLE_FILE = "ensemble.json"  # of a folder of specialists' runs: what was given
 PARTS = (
     OPTIONS_FILE,
     METRICS_FILE,
@@ -131,6 +132,33 @@ def check_writable(path: pathlib.Path) -> None:
     with contextlib.suppress(FileExistsError):
         probe.mkdir()
         probe.rmdir()
+
+
+def read_json(path: str | os.PathLike) -> dict[str, Any]:
+    """Returns the table that a JSON file holds.
+
+    Raises:
+        UsageError: If it cannot be read, or holds something else.
+    """
+    try:
+        found = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{str(path)!r} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{str(path)!r} holds no table")
+    return found
+
+
+def variant_of(run_dir: str | os.PathLike) -> str:
+    """Returns the variant of a run, or of a run of specialists.
+
+    Raises:
+        UsageError: If the folder holds neither.
+    """
+    path = pathlib.Path(run_dir) / ENSEMBLE_FILE
+    return (
+        str(read_json(path).get("variant")) if path.is_file() else read_options(run_dir)["variant"]
+    )
 
 
 def is_run(path: str | os.PathLike) -> bool:

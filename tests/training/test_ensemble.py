@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgans import UsageError, ensemble, export, registry
+from tfgans import UsageError, ensemble, export, registry, runs
 
 TINY = {"dataset": "digits", "image_size": 8, "batch_size": 8, "steps": 2}
 TINY["options"] = dict(registry.load("acgan_ensemble").tiny)
@@ -95,6 +95,19 @@ def test_side_by_side_gives_the_same_and_a_run_is_gone_on_with(trained, tmp_path
     longer = ensemble.train("acgan_ensemble", run_dir=tmp_path / "run", resume=True, steps=3)
     assert longer.steps == 6
     assert longer.export_dir == tmp_path / "export"
+
+
+def test_the_newest_run_of_specialists_is_gone_on_with(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {**TINY, "steps": 1, "classes": [1, 2, 3]}
+    first = ensemble.train("acgan", specialists=3, **given)
+    assert first.run_dir.name.startswith("0001-acgan-")
+    longer = ensemble.train("acgan", resume=True, steps=2)
+    assert (longer.run_dir, longer.steps) == (first.run_dir, 6)
+    assert runs.variant_of(first.run_dir) == "acgan"
+    (first.run_dir / "ensemble.json").write_text("[")
+    with pytest.raises(UsageError, match=r"ensemble\.json' cannot be read"):
+        ensemble.train("acgan", run_dir=first.run_dir, resume=True)
 
 
 def test_a_failure_in_another_process_is_told(tmp_path, monkeypatch):

@@ -202,7 +202,7 @@ def _variant(arguments: dict[str, Any]) -> str:
     """Returns the variant's name, found out before TensorFlow is imported to know it."""
     name = arguments.get("variant")
     if name is None and arguments.get("resume") and "run_dir" in arguments:
-        name = runs.read_options(arguments["run_dir"])["variant"]
+        name = runs.variant_of(arguments["run_dir"])
     if name is None:
         raise UsageError("say what to train: --variant=NAME; --list shows every name")
     if not registry.is_file(name):
