@@ -29,9 +29,16 @@ class AdversarialModel(GenerativeModel):
         "d_optimizer": ("discriminator",),
     }
     logs: ClassVar[tuple[str, ...]] = ("d_loss", "g_loss")
+    tells_class: ClassVar[bool] = False  # whether the discriminator has logits of the class too
 
     def __init__(self, generator, discriminator, *, n_critic=1, **kwargs):
         super().__init__({"generator": generator, "discriminator": discriminator}, **kwargs)
+        if isinstance(discriminator.output, dict) != self.tells_class:
+            wanted = "also tells" if self.tells_class else "does not tell"
+            raise UsageError(
+                f"discriminator: {type(self).__name__} wants one that {wanted} the class, as "
+                "dcgan's does with labels=told"
+            )
         if n_critic < 1:
             raise UsageError(f"n_critic={n_critic!r} must be at least 1")
         self.n_critic = n_critic
@@ -65,11 +72,11 @@ class AdversarialModel(GenerativeModel):
 
         Args:
             batch: dict with `image` and what else the networks take.
-            loss: `(real_logits, fake_logits)` -> scalar, one of `tfgans.losses`.
+            loss: `(real_logits, fake_logits)` -> scalar, one of `tfgans.losses`, or a list of such.
             *penalties: `(critic, real, fake)` -> scalar, already weighted, added to the loss.
 
         Returns:
-            The loss; with penalties a list of the loss and each penalty.
+            The loss; a list where it is one or there are penalties, of each term.
         """
 
         def objective(piece):
@@ -79,10 +86,10 @@ class AdversarialModel(GenerativeModel):
             self.notes.watched["d_real"] = tf.reduce_mean(real_logits)
             self.notes.watched["d_fake"] = tf.reduce_mean(fake_logits)
             terms = [penalty(self.critic(piece), real, fake) for penalty in penalties]
-            return [loss(real_logits, fake_logits), *terms]
+            return [*tf.nest.flatten(loss(real_logits, fake_logits)), *terms]
 
         terms = self.minimize("d_optimizer", objective, batch)
-        return terms if penalties else terms[0]
+        return terms if len(terms) > 1 else terms[0]
 
     def generator_step(self, batch, loss, *penalties):
         """Moves the generator on as many generated images as `batch` has rows.

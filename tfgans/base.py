@@ -83,6 +83,11 @@ class GenerativeModel(Sampling, keras.Model):
         """The running means behind the logs."""
         return list(self.means.values())
 
+    def foresight(self, images) -> str:
+        """Returns what a user should hear before a run that shows so many images, or nothing."""
+        del images
+        return ""
+
     # Training.
 
     def compile(self, *, jit_compile=False, accumulate=1, run_eagerly=False, **optimizers):
@@ -131,6 +136,10 @@ class GenerativeModel(Sampling, keras.Model):
         del name
         return 1
 
+    def moving(self, player):
+        """Returns the variables of a player that a step moves."""
+        return getattr(self, player).trainable_variables
+
     def minimize(self, name, objective, batch):
         """Takes one step of the optimiser `name` on the sum of what `objective` returns.
 
@@ -142,7 +151,8 @@ class GenerativeModel(Sampling, keras.Model):
         Returns:
             The list of terms.
         """
-        optimizer, variables = getattr(self, name), self._variables_of(name)
+        optimizer = getattr(self, name)
+        variables = [v for player in self.optimizes[name] for v in self.moving(player)]
         self._prepare_layers(name)
 
         def work(piece):
@@ -191,6 +201,10 @@ class GenerativeModel(Sampling, keras.Model):
         """Draws one number in [0, 1) for each image of `like`: shape `(batch, 1, 1, 1)`."""
         shape = (like.shape[0], *[1] * (like.shape.rank - 1))
         return self._drawn(randomness.uniform, stream, shape)
+
+    def steps_averaged(self):
+        """Returns how many steps the average is old; a young one moves faster."""
+        return self.step
 
     # What makes a run repeatable.
 
@@ -292,7 +306,7 @@ class GenerativeModel(Sampling, keras.Model):
         scaled = isinstance(optimizer, _LossScale)
         scale = 1.0 / optimizer.dynamic_scale if scaled else 1.0
         for player in self.optimizes[name]:
-            count = len(getattr(self, player).trainable_variables)
+            count = len(self.moving(player))
             norm = tf.linalg.global_norm(gradients[:count]) * scale
             gradients = gradients[count:]
             if scaled:  # an overflow makes the optimiser skip the step and lower the scale
@@ -302,8 +316,8 @@ class GenerativeModel(Sampling, keras.Model):
     def _move_average(self):
         if self.average is None:
             return
-        step = tf.cast(self.step, tf.float32)
-        decay = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
+        steps = tf.cast(self.steps_averaged(), tf.float32)
+        decay = tf.minimum(self.ema_decay, (1.0 + steps) / (10.0 + steps))
         network = getattr(self, self.generates)
         for mean, variable in zip(self.average.variables, network.variables, strict=True):
             if variable.dtype == "float32":  # the others are states of generators

@@ -32,6 +32,7 @@ PARTS = {PROTO, CARD, "assets", "assets.extra", "fingerprint.pb", "variables"}
 DEFAULTS = {"seed": 0, "label": RANDOM_LABEL, "truncation": math.inf}
 # A function that returns a bare tensor returns an image, unless its name says otherwise.
 OUTPUTS = {"encode": "latent", "log_prob": "log_prob"}
+_AT_ONCE = 64  # images that one call makes, which bounds its memory
 TRUNCATION = "threshold on |z|: entries above it are drawn again, never clipped"
 
 
@@ -47,7 +48,8 @@ def export(model, directory: str | Path, card: Mapping[str, Any]) -> Path:
     The folder holds no class of `tfgans`. Until all is written the old folder stays as it was.
 
     Args:
-        model: A `GenerativeModel`, or whatever has its `signatures()`, `state()`, `variables`.
+        model: A `GenerativeModel`, or whatever has its `signatures()`, `state()`, `variables`; what
+            its `facts` say stands in the card.
         directory: Folder to make or replace; one that holds other things than an export is kept.
         card: What `card.json` says; shapes, signatures and the labels it takes are added to it.
 
@@ -189,6 +191,12 @@ class SavedGenerator:
         options = self.card.get("options")
         return isinstance(options, dict) and options.get("latent_distribution") == "uniform"
 
+    @property
+    def num_styles(self) -> int:
+        """Layers that take a style, which `mix` divides between two latents; 0: it mixes none."""
+        known = self.card.get("num_styles")
+        return known if "mix" in self.signatures and isinstance(known, int) else 0
+
     def generate(self, latent, label=None) -> np.ndarray:
         """Returns float32 images in [-1, 1] of latents, and of labels for a model that takes them.
 
@@ -199,7 +207,44 @@ class SavedGenerator:
         inputs = {"latent": tf.constant(latent, tf.float32)}
         if label is not None:
             inputs["label"] = tf.constant(label, tf.int32)
-        return self.signatures["serving_default"](**inputs)["image"].numpy()
+        return self._in_parts("serving_default", inputs)
+
+    def mix(self, latent, other_latent, crossover, truncation=None) -> np.ndarray:
+        """Returns float32 images in [-1, 1] with styles of two latents.
+
+        Args:
+            latent: float32 `(n, latent_dim)`, of the styles of the first layers.
+            other_latent: float32 `(n, latent_dim)`, of the styles of the others.
+            crossover: The first of these, from 0 to `num_styles`.
+            truncation: psi; None: 1.
+
+        Raises:
+            UsageError: If the model mixes no styles, or a number is out of range.
+        """
+        if not self.num_styles:
+            raise UsageError("this model has no styles to mix")
+        if not 0 <= whole("crossover", crossover) <= self.num_styles:
+            raise UsageError(
+                f"crossover={crossover!r} must lie between 0 and {self.num_styles}, the layers"
+            )
+        psi = 1.0 if truncation is None else checked_truncation(truncation)
+        latents = {"latent": latent, "other_latent": other_latent}
+        return self._in_parts(
+            "mix",
+            {name: tf.constant(rows, tf.float32) for name, rows in latents.items()},
+            crossover=tf.constant(crossover),
+            truncation=tf.constant(psi, tf.float32),
+        )
+
+    def _in_parts(self, name: str, inputs: Mapping[str, tf.Tensor], **others) -> np.ndarray:
+        """Returns the images of a signature, made in parts of the rows of its inputs."""
+        parts = [
+            self.signatures[name](
+                **{key: rows[first : first + _AT_ONCE] for key, rows in inputs.items()}, **others
+            )["image"]
+            for first in range(0, len(inputs["latent"]), _AT_ONCE)
+        ]
+        return tf.concat(parts, axis=0).numpy()
 
     def _inputs_of(self, name: str) -> dict[str, tf.TensorSpec]:
         found = self.signatures
@@ -328,7 +373,7 @@ def _full_card(model, functions: Mapping[str, Any], card: Mapping[str, Any]) -> 
     }
     if "truncation" in signatures.get("sample", {}).get("inputs", {}):
         facts["truncation"] = TRUNCATION
-    return {**facts, **card}
+    return {**facts, **getattr(model, "facts", {}), **card}
 
 
 def _shape_text(spec) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from tfgans.errors import UsageError
 
 NEIGHBOUR_RANGE = 0.25  # of the noise around a sum, as in DCGAN's Figure 7
+_NUMBERS = "[0-9]{1,9}(,[0-9]{1,9})*"
 
 # Signs with numbers of pictures: `3,7 - 4` is [(1, [3, 7]), (-1, [4])].
 Groups = Sequence[tuple[int, list[int]]]
@@ -60,7 +61,7 @@ def parsed(formula: str, known: int) -> Groups:
         UsageError: If it is none of these, or names a picture that is not there.
     """
     text = re.sub(r"\s", "", formula)
-    if not re.fullmatch(r"N(,N)*([+-]N(,N)*)+".replace("N", "[0-9]{1,9}"), text):
+    if not re.fullmatch(f"{_NUMBERS}([+-]{_NUMBERS})+", text):
         raise UsageError(
             f"arithmetic={formula!r} must join numbers of pictures by + and -, as 3,7 - 4,9 + 20,31"
         )

@@ -132,6 +132,21 @@ def wasserstein_generator(fake_logits):
     return -tf.reduce_mean(fake_logits)
 
 
+def drift(real_logits):
+    """E real^2: keeps the outputs of a Wasserstein critic, whose level is free, near to 0.
+
+    Args:
+        real_logits: Critic outputs on real images.
+
+    Returns:
+        Scalar float32, not yet weighted by epsilon, which is 0.001 in the paper.
+
+    Reference:
+        Karras et al., 2017, arXiv:1710.10196, Appendix A.1.
+    """
+    return tf.reduce_mean(tf.square(real_logits))
+
+
 def hinge_discriminator(real_logits, fake_logits):
     """E relu(1 - real) + E relu(1 + fake): only what lies within the margin teaches.
 

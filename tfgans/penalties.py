@@ -52,6 +52,31 @@ def gradient_norm(critic, image):
     return tf.where(nonzero, tf.sqrt(tf.where(nonzero, squares, 1.0)), 0.0)
 
 
+def r1_penalty(critic, real, fake):
+    """Penalises every slope of the discriminator at real images.
+
+        mean(||d critic(real) / d real||_2^2)
+
+    Args:
+        critic: Callable from images to float32 logits of shape `(batch, 1)`.
+        real: float32 images of shape `(batch, height, width, channels)`.
+        fake: Not used.
+
+    Returns:
+        Scalar float32, not yet weighted by gamma / 2.
+
+    Reference:
+        Mescheder et al., 2018, arXiv:1801.04406, Equation 9.
+    """
+    del fake
+    with tf.GradientTape() as tape:
+        tape.watch(real)
+        logits = critic(real)
+    gradient = tf.cast(tape.gradient(logits, real), tf.float32)
+    axes = list(range(1, real.shape.rank))
+    return tf.reduce_mean(tf.reduce_sum(tf.square(gradient), axis=axes))
+
+
 def orthogonal_regularizer(kernels):
     """Penalises kernels whose columns, one for each output, are not orthogonal to one another.
 

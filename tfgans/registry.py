@@ -72,6 +72,8 @@ _ENTRIES = (
     Entry("ttur", "ttur", "Heusel et al., 2017, arXiv:1706.08500"),
     Entry("sagan", "sagan", "Zhang et al., 2018, arXiv:1805.08318", needs=LABELLED),
     Entry("biggan", "biggan", "Brock et al., 2018, arXiv:1809.11096", needs=LABELLED),
+    Entry("progan", "progan", "Karras et al., 2017, arXiv:1710.10196"),
+    Entry("stylegan", "stylegan", "Karras et al., 2018, arXiv:1812.04948"),
     Entry("vae", "vae", "Kingma and Welling, 2013, arXiv:1312.6114", family="autoencoder"),
 )
 

@@ -347,11 +347,15 @@ def _run(model, plan, folder, team) -> Result:
     metrics_file = folder / runs.METRICS_FILE
     last = runs.truncate_metrics(metrics_file, step) or {}
     dataset, of_data = _dataset(model, plan, team, folder)
+    images_per_step = plan["batch_size"] * model.batches_per_step
+    foreseen = model.foresight(steps * images_per_step)
+    if foreseen:
+        print(foreseen, file=sys.stderr)
     made = callbacks.run_callbacks(
         folder,
         checkpoints.manager(model, folder),
         steps=steps,
-        images_per_step=plan["batch_size"] * model.batches_per_step,
+        images_per_step=images_per_step,
         log_every=max(1, min(50, steps // 10)),
         sample_every=max(1, steps // 20),
         checkpoint_every=plan["checkpoint_every"],

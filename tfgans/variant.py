@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tfgans.errors import UsageError, did_you_mean
+from tfgans.errors import UsageError, did_you_mean, whole
 
 # Arguments that the framework fills in; everything else a constructor names is an option.
 _NOT_OPTIONS = {"self", "data", "seed", "classes", "args", "kwargs"}
@@ -49,10 +49,13 @@ class DataSpec:
             raise UsageError(f"num_classes={self.num_classes!r} must be >= 0")
         object.__setattr__(self, "image_shape", shape)
         known = range(self.num_classes)
-        classes = known if self.classes is None else self.classes
-        object.__setattr__(self, "classes", tuple(classes))
-        if not set(self.classes or ()) <= set(known):
-            raise UsageError(f"classes={self.classes!r} must lie between 0 and {len(known) - 1}")
+        given = () if self.classes is None else self.classes
+        classes = {whole("classes", label, 0) for label in given}
+        if not classes <= set(known) or (known and self.classes is not None and not classes):
+            raise UsageError(
+                f"classes={self.classes!r} must be some of the {len(known)} labels from 0 on"
+            )
+        object.__setattr__(self, "classes", tuple(sorted(classes or known)))
 
     @property
     def keys(self) -> tuple[str, ...]:

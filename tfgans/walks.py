@@ -1,4 +1,4 @@
-"""Rows of pictures of a SavedModel: samples, classes, ways between latents, sums of latents.
+"""Rows of pictures of a SavedModel: samples, classes, ways and sums of latents, mixed styles.
 
 Each function takes a `tfgans.export.SavedGenerator` and returns a list of uint8 arrays
 `(n, height, width, channels)`, the rows of a picture. Labels are given by number or name.
@@ -17,7 +17,8 @@ ALL = "all"
 NUM = 64
 ROWS = 8  # of ways, and pictures of each class, where no number is given
 COLUMNS = 9  # of a way along a direction, and neighbours of a place
-MOST = 100_000  # pictures of ways, and latents of sums
+BLANK = 255
+MOST = 100_000  # pictures of all classes or of ways, and latents of sums
 LONGEST_LIST = 200  # letters of the names of all classes, where an error tells them
 
 
@@ -28,6 +29,8 @@ def sample(model, *, num=None, seed=0, label=None, truncation=None):
         return [model.sample(num or NUM, seed, asked, truncation)]
     labels = _classes(model)
     count = num or ROWS
+    if count * len(labels) > MOST:
+        raise UsageError(f"num={count} of each of {len(labels)} classes are more than {MOST}")
     pictures = model.sample(count * len(labels), seed, np.repeat(labels, count), truncation)
     return np.split(pictures, len(labels))
 
@@ -51,7 +54,7 @@ def interpolate(model, *, interpolate, num=None, seed=0, label=None, truncation=
     elif label is not None:
         number_of(model, label)
     return [
-        _pictures(model, way, None if labels is None else labels[row])
+        _pictures(model, way, None if labels is None else labels[row], truncation)
         for row, way in enumerate(ways)
     ]
 
@@ -84,7 +87,48 @@ def arithmetic(model, *, arithmetic, num=None, seed=0, label=None, truncation=No
         rows += list(_typical(model, latents.along(drawn[others], found, COLUMNS)))
     else:
         rows.append(latents.neighbours(_typical(model, found), COLUMNS, seed))
-    return [_pictures(model, row, asked) for row in rows]
+    return [_pictures(model, row, asked, truncation) for row in rows]
+
+
+def mix(model, *, mix, num=None, seed=0, label=None, truncation=None):
+    """Returns a row of sources, and below each other source with what the two give.
+
+    `3x5` is three rows of five, `3x5:2` says that of each picture's layers the first 2 take the
+    styles of the source on its left and the rest those of the source above; by default the first
+    third. The corner is blank.
+
+    Reference:
+        Karras et al., 2018, arXiv:1812.04948, Figure 3.
+    """
+    if not model.num_styles:
+        raise UsageError(f"mix={mix}: this model has no styles to mix")
+    if num is not None:
+        raise UsageError(f"num={num}: mix={mix} says how many pictures there are")
+    if label is not None:
+        number_of(model, label)
+    height, width, crossover = _mixed(mix, model.num_styles)
+    sources = _latents(model, height + width, seed, truncation)
+    left, above = sources[:height], sources[height:]
+    top = _pictures(model, above, None, truncation)
+    rows = [np.concatenate([np.full_like(top[:1], BLANK), top])]
+    for one in left:
+        ones = np.repeat(one[None], width + 1, axis=0)
+        others = np.concatenate([one[None], above])
+        rows.append(to_uint8(model.mix(ones, others, crossover, truncation)))
+    return rows
+
+
+def _mixed(text: str, num_styles: int) -> tuple[int, int, int]:
+    """Reads `3x5` or `3x5:2`: rows, columns, layers."""
+    found = re.fullmatch("([0-9]{1,4})x([0-9]{1,4})(?::([0-9]{1,4}))?", text)
+    numbers = found.groups(default=str(max(1, num_styles // 3))) if found else (0, 0, 0)
+    rows, columns, layer = map(int, numbers)
+    if not (0 < rows * columns <= MOST and 0 < layer < num_styles):
+        raise UsageError(
+            f"mix={text!r} must be rows and columns, as 3x5, or with the layers of the source on "
+            f"the left, 1 to {num_styles - 1}, as 3x5:1"
+        )
+    return rows, columns, layer
 
 
 def number_of(model, label) -> int:
@@ -126,7 +170,9 @@ def _latents(model, num, seed, truncation):
         raise UsageError("this SavedModel has no latents to walk between")
     if num > MOST:
         raise UsageError(f"num={num} latents are more than {MOST}")
-    threshold = math.inf if truncation is None else checked_truncation(truncation)
+    # Where there are styles, these are truncated instead.
+    untouched = truncation is None or model.num_styles
+    threshold = math.inf if untouched else checked_truncation(truncation)
     seed = whole("seed", seed)
     return randomness.latent(num, model.latent_dim, seed, threshold, uniform=model.uniform).numpy()
 
@@ -135,6 +181,8 @@ def _typical(model, rows):
     return latents.typical(rows, uniform=model.uniform)
 
 
-def _pictures(model, rows, label):
+def _pictures(model, rows, label, truncation):
+    if model.num_styles:
+        return to_uint8(model.mix(rows, rows, 0, truncation))
     labels = None if label is None else np.full(len(rows), label)
     return to_uint8(model.generate(rows, labels))

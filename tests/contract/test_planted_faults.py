@@ -58,6 +58,22 @@ def discriminator_with_label(data):
     return keras.Model({**plain.input, "label": label}, logits)
 
 
+def generator_with_label(data, *, latent_dim=4, width=4):
+    """Two dense layers on the latent and an embedding of the label.
+
+    Args:
+        latent_dim: Length of the latent vector.
+        width: Units of the hidden layer.
+    """
+    latent = keras.Input((latent_dim,), name="latent")
+    label = keras.Input((), name="label", dtype="int32")
+    joined = keras.layers.Concatenate()([latent, keras.layers.Embedding(4, 2)(label)])
+    features = keras.layers.Dense(width, activation="tanh")(joined)
+    pixels = keras.layers.Dense(math.prod(data.image_shape), activation="tanh")(features)
+    image = keras.layers.Reshape(data.image_shape)(pixels)
+    return keras.Model({"latent": latent, "label": label}, image)
+
+
 def frozen_discriminator(data):
     """Its first layer is not trained."""
     network = discriminator(data)
@@ -120,7 +136,41 @@ def test_a_sound_scheme_passes(sound):
     checks.check_options_matter(sound)
 
 
+LABELLED = {"generator": generator_with_label, "discriminator": discriminator_with_label}
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    return with_labels(support.Subject(dataclasses.replace(SOUND, networks=LABELLED)))
+
+
+@pytest.mark.xdist_group("labelled")
+@pytest.mark.parametrize(
+    "check",
+    [checks.check_config, checks.check_needs, checks.check_sampling, checks.check_export],
+    ids=lambda check: check.__name__[6:],
+)
+def test_a_sound_row_with_labels_passes(labelled, check):
+    check(labelled)
+
+
 FAULTS = []
+
+
+def with_labels(subject):
+    return support.Subject(subject.row, needs=("image", "label"))
+
+
+def config_with_labels(subject):
+    checks.check_config(with_labels(subject))
+
+
+def sampling_with_labels(subject):
+    checks.check_sampling(with_labels(subject))
+
+
+def export_with_labels(subject):
+    checks.check_export(with_labels(subject))
 
 
 def bfloat16(subject):
@@ -505,6 +555,107 @@ class ExportsTheWrongNetwork(Sound):
         signatures = super().signatures()
         function, inputs = signatures["serving_default"]
         return {**signatures, "serving_default": (lambda latent: -function(latent), inputs)}
+
+
+# Of which class.
+
+
+@caught_by(checks.check_sampling, "not refused with makes pictures without labels")
+class TakesALabelThatItHasNoUseFor(Sound):
+    def sample(self, n, seed=0, label=None, truncation=None):
+        return super().sample(n, seed, None, truncation)
+
+
+@caught_by(config_with_labels, r"classes \[0, 1, 2\] are \[\]", networks=LABELLED)
+class ForgetsItsClasses(Sound):
+    def get_config(self):
+        return {**super().get_config(), "classes": []}
+
+
+@caught_by(sampling_with_labels, "the label changes no picture", networks=LABELLED)
+class IgnoresTheLabel(Sound):
+    def generate(self, latent, label):
+        return super().generate(latent, tf.zeros_like(label))
+
+
+@caught_by(sampling_with_labels, r"classes by chance are .*\(3\)", networks=LABELLED)
+class DrawsLabelsOutsideItsClasses(Sound):
+    def draw_label(self, n, seed, label):
+        drawn = super().draw_label(n, seed, label)
+        return tf.where(tf.broadcast_to(label, (n,)) < 0, drawn + 1, drawn)
+
+
+@caught_by(sampling_with_labels, "classes by chance are {", networks=LABELLED)
+class DrawsOneClassAlone(Sound):
+    def draw_label(self, n, seed, label):
+        return tf.maximum(tf.broadcast_to(label, (n,)), 1)
+
+
+@caught_by(sampling_with_labels, "the seed draws no other classes", networks=LABELLED)
+class DrawsTheSameClasses(Sound):
+    def draw_label(self, n, seed, label):
+        return super().draw_label(n, 0, label)
+
+
+@caught_by(sampling_with_labels, "asked for 2 and 1, labels are", networks=LABELLED)
+class DrawsLabelsThatAreAskedFor(Sound):
+    def draw_label(self, n, seed, label):
+        return super().draw_label(n, seed, -1)
+
+
+@caught_by(sampling_with_labels, "other labels than drawn are used", networks=LABELLED)
+class DrawsItsLabelsTwice(Sound):
+    def sample_labelled(self, n, seed, label, truncation):
+        labels = super().draw_label(n, seed + tf.where(tf.reduce_min(label) < 0, 1, 0), label)
+        return super().sample_labelled(n, seed, labels, truncation)
+
+
+@caught_by(sampling_with_labels, "not refused with label=3 is no class", networks=LABELLED)
+class MakesAnyClass(Sound):
+    def sample(self, n, seed=0, label=None, truncation=None):
+        labels = tf.constant(-1 if label is None else label)
+        return self.sample_labelled(n, seed, labels, truncation or np.inf).numpy()
+
+
+class ExportsOtherLabels(Sound):
+    def signatures(self):
+        found = super().signatures()
+        function, inputs = found["sample"]
+
+        def sample(n, seed, label, truncation):
+            return function(n, seed, self.other(label), truncation)
+
+        return {**found, "sample": (sample, inputs)}
+
+
+@caught_by(export_with_labels, "labelled pictures are off", networks=LABELLED)
+class ExportsSwappedLabels(ExportsOtherLabels):
+    def other(self, label):
+        return tf.where((label == 0) | (label == 1), 1 - label, label)
+
+
+@caught_by(export_with_labels, "one label for all is not one for each", networks=LABELLED)
+class ExportsOneLabelForAllWrongly(ExportsOtherLabels):
+    def other(self, label):
+        return tf.where((tf.rank(label) == 0) & (label == 1), 0, label)
+
+
+@caught_by(export_with_labels, "70 pictures are off by", networks=LABELLED)
+class ExportsOneClassByDefault(ExportsOtherLabels):
+    def other(self, label):
+        return tf.maximum(label, 0)
+
+
+@caught_by(export_with_labels, "a batch of 5 is off by", networks=LABELLED)
+class ServesOtherLabels(Sound):
+    def signatures(self):
+        found = super().signatures()
+        function, inputs = found["serving_default"]
+
+        def serve(latent, label):
+            return function(latent, 2 - label)
+
+        return {**found, "serving_default": (serve, inputs)}
 
 
 # Half precision.

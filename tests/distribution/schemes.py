@@ -6,6 +6,7 @@ As one of several workers when the environment says so; then only the chief writ
 """
 
 import argparse
+import dataclasses
 import os
 import pathlib
 
@@ -20,6 +21,12 @@ from tfgans import data, distribution, registry
 STEPS, BATCH = 20, 16
 MORE = ("sngan",)  # its layers keep a state
 DATA = "optdigits"
+# A stage of 4x4, one of fading and one of 8x8.
+GROWING = {
+    "generator.start_size": 0,
+    "discriminator.start_size": 0,
+    "generator.phase_images": 6 * BATCH,
+}
 
 
 def rows():
@@ -28,7 +35,9 @@ def rows():
     for entry in registry.list_variants():
         row = registry.load(entry.name)
         found.setdefault(row.model, row)
-    return [*found.values(), *map(registry.load, MORE)]
+    tiny = {**registry.load("progan").tiny, **GROWING}
+    growing = dataclasses.replace(registry.load("progan"), name="progan_growing", tiny=tiny)
+    return [*found.values(), *map(registry.load, MORE), growing]
 
 
 def options(row):
@@ -38,6 +47,7 @@ def options(row):
     nearly 0 would be a step of its own.
     """
     others = {key: 0.0 for key in row.defaults() if key.endswith(".dropout")}
+    others |= {key: False for key in row.defaults() if key.endswith(".noise")}
     for name, kind in row.optimizers.items():
         if issubclass(kind, keras.optimizers.Adam):
             others[f"{name}.epsilon"] = 1e-5
@@ -69,7 +79,8 @@ def main():
     given = parser.parse_args()
     placement = distribution.place(given.strategy, given.replicas)
     team = placement.open()
-    for row in map(registry.load, given.rows):
+    known = {row.name: row for row in rows()}
+    for row in map(known.get, given.rows):
         result = trained(row, team, given.accumulate)
         if team.is_chief:
             given.folder.mkdir(exist_ok=True)

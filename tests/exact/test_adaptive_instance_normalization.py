@@ -78,6 +78,18 @@ def test_epsilon_is_1e_8():
     np.testing.assert_allclose(outputs, signs / np.sqrt(2.0), rtol=1e-5)
 
 
+def test_gradient_of_an_even_map_is_1e4_times_that_of_the_outputs():
+    inputs, (_, scale, shift) = tf.ones(SHAPE), tensors(arguments())
+    upstream = np.random.default_rng(2).normal(size=SHAPE)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = layers.AdaptiveInstanceNormalization()(inputs, scale, shift)
+        total = tf.reduce_sum(upstream * outputs)
+    centred = upstream - upstream.mean(axis=(1, 2), keepdims=True)
+    wanted = 1e4 * (1.0 + scale.numpy()[:, None, None]) * centred
+    np.testing.assert_allclose(tape.gradient(total, inputs), wanted, rtol=1e-4, atol=1e-1)
+
+
 def test_gradients_against_differences():
     given = arguments()
     upstream = np.random.default_rng(2).normal(size=SHAPE)

@@ -37,6 +37,11 @@ CASES = {
     )(maps),
     "injected noise": lambda maps, style: layers.NoiseInjection()(maps),
     "constant": lambda maps, style: layers.LearnedConstant((2, 3, 5))(style),
+    "crossfade": lambda maps, style: layers.Crossfade()(maps, -maps, style[:, 0]),
+    "mixed styles": lambda maps, style: layers.StyleMixing(3)(
+        maps[:, 0, :2], keras.ops.cast(4 * style[:, 0], "int32")
+    ),
+    "truncated styles": lambda maps, style: layers.StyleTruncation(0.5)(maps[:, 0], style[:, 0]),
 }
 POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
 

@@ -59,7 +59,7 @@ class Traced:
     def __init__(self):
         self.model = game()
         self.start = values(self.model)
-        self.step = tf.function(self.model.train_step)
+        self.step = tf.function(self.model.train_step, autograph=False)
 
     def run(self, steps, state=None):
         """Takes steps from a state, or else from the start; returns the hash at their end."""

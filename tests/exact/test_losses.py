@@ -186,3 +186,36 @@ def test_hinge_ends_at_the_margin():
     assert float(value) == 0.0
     assert not np.any(by_real)
     assert not np.any(by_fake)
+
+
+# softmax(0, ln 2, ln 5) = 1/8, 2/8, 5/8
+EIGHTHS = [0.0, LN2, math.log(5)]
+
+
+def test_class_cross_entropy_value_and_gradient():
+    logits = tf.constant([EIGHTHS, EIGHTHS, [7.0, 7.0, 7.0]])
+    value, (gradient,) = value_and_gradients(
+        lambda logits: losses.class_cross_entropy(logits, tf.constant([2, 0, 1])), logits
+    )
+    assert value.dtype == tf.float32
+    assert value.shape == ()
+    np.testing.assert_allclose(value, math.log(8 / 5 * 8 * 3) / 3, rtol=2e-7)
+    by_hand = [[1 / 8, 2 / 8, -3 / 8], [-7 / 8, 2 / 8, 5 / 8], [1 / 3, -2 / 3, 1 / 3]]
+    np.testing.assert_allclose(gradient, np.divide(by_hand, 3), rtol=1e-6)
+
+
+def test_class_cross_entropy_of_large_logits():
+    """What is surely right costs nothing, what is surely wrong the distance, both without NaN."""
+    logits = tf.constant([[1e4, 0.0], [1e4, 0.0]])
+    value, (gradient,) = value_and_gradients(
+        lambda logits: losses.class_cross_entropy(logits, tf.constant([0, 1])), logits
+    )
+    np.testing.assert_allclose(value, 1e4 / 2, rtol=1e-7)
+    np.testing.assert_allclose(gradient, [[0.0, 0.0], [0.5, -0.5]], atol=1e-7)
+
+
+def test_drift_is_the_mean_square_of_real_logits():
+    value, (gradient,) = value_and_gradients(losses.drift, tf.constant(LINEAR["real"]))
+    assert value.dtype == tf.float32
+    np.testing.assert_allclose(value, (4 + 1 + 1 / 4) / 3, rtol=1e-6)
+    np.testing.assert_allclose(gradient, np.multiply(LINEAR["real"], 2 / 3), rtol=1e-6)

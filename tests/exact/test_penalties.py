@@ -196,6 +196,57 @@ def test_margin_penalty_is_half_the_squared_norm_of_the_last_kernel(name):
     np.testing.assert_allclose(value, 0.5 * 4 * 4 * 4 / 2, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("critic", "value"), [(linear(THREE_FOUR), 25.0), (half_square, 36.0)])
+def test_r1_is_the_mean_squared_slope_at_real_images(critic, value):
+    """Four pixels of 3 are a slope of 6 of the quadratic critic."""
+    found = penalties.r1_penalty(critic, REAL, FAKE)
+    assert found.dtype == tf.float32
+    assert found.shape == ()
+    np.testing.assert_allclose(found, value, rtol=1e-6)
+
+
+def test_r1_averages_over_images():
+    image = tf.stack([THREE_FOUR, 2.0 * THREE_FOUR, 0.0 * THREE_FOUR])
+    found = penalties.r1_penalty(half_square, image, None)
+    np.testing.assert_allclose(found, (25.0 + 100.0 + 0.0) / 3, rtol=1e-6)
+
+
+def test_gradient_of_r1_in_closed_form():
+    """d |w|^2 / dw = 2 w, also at 0."""
+    for scale in (1.0, 0.0):
+        weights = scale * THREE_FOUR
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            value = penalties.r1_penalty(linear(weights), REAL, FAKE)
+        np.testing.assert_allclose(tape.gradient(value, weights), 2.0 * weights, rtol=1e-6)
+
+
+def test_r1_of_a_float16_critic_does_not_overflow():
+    weights = tf.fill((64, 64, 3), tf.constant(3.0, tf.float16))
+
+    def critic(image):
+        return tf.reduce_mean(tf.cast(image, tf.float16) * weights * 12288.0, axis=[1, 2, 3])
+
+    value = penalties.r1_penalty(critic, tf.zeros((2, 64, 64, 3)), None)
+    np.testing.assert_allclose(value, 110592.0, rtol=1e-3)
+
+
+def test_stylegan_weighs_r1_with_half_of_gamma():
+    model = tiny("stylegan", r1_weight=0.5)
+    np.testing.assert_allclose(
+        model.r1_penalty(linear(THREE_FOUR), REAL, FAKE), 0.25 * 25.0, rtol=1e-6
+    )
+    assert tiny("stylegan").r1_weight == 10.0
+
+
+def test_progan_weighs_its_penalty_and_its_drift():
+    real, fake = tf.zeros((4, 2, 2, 1)), tf.ones((4, 2, 2, 1))
+    value = tiny("progan", gp_weight=0.5).gradient_penalty(linear(THREE_FOUR), real, fake)
+    np.testing.assert_allclose(value, 0.5 * 16.0, rtol=1e-6)
+    loss, drift = tiny("progan").critic_loss(tf.constant([1.0, 3.0]), tf.constant([0.5, 1.5]))
+    np.testing.assert_allclose([loss, drift], [-1.0, 0.001 * 5.0], rtol=1e-6)
+
+
 def orthogonality(*kernels):
     """The sum over pairs of different columns of their squared product, twice each."""
     total = 0.0

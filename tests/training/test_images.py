@@ -56,6 +56,28 @@ def test_grid_places_each_picture(n, columns, rows_and_columns):
     assert np.all(sheet[:gap] == images.GAP_LEVEL)
 
 
+def test_rows_may_differ_in_length():
+    """Each begins at the left; what a shorter one leaves is gap-coloured."""
+    levels, gap = [[10, 20, 30], [40], [50, 60]], images.GAP_PIXELS
+    rows = [
+        np.array(row, np.uint8)[:, None, None, None] * np.ones((4, 4, 3), np.uint8)
+        for row in levels
+    ]
+    sheet = images.grid_of_rows(rows, scale=1)
+    assert sheet.shape == (3 * (4 + gap) + gap, 3 * (4 + gap) + gap, 3)
+    wanted = [[10, 20, 30], [40, images.GAP_LEVEL, images.GAP_LEVEL], [50, 60, images.GAP_LEVEL]]
+    starts = [gap + place * (4 + gap) for place in range(3)]
+    for top, values in zip(starts, wanted, strict=True):
+        for left, level in zip(starts, values, strict=True):
+            assert np.all(sheet[top : top + 4, left : left + 4] == level)
+
+
+def test_equal_rows_are_the_grid_of_so_many_columns():
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 5, 7, 1), np.uint8)
+    assert np.array_equal(images.grid_of_rows(np.split(pictures, 2)), images.grid(pictures, 3))
+    assert np.array_equal(images.grid_of_rows([pictures]), images.grid(pictures, 6))
+
+
 def test_grid_enlarges_whole_pixels():
     picture = np.arange(6, dtype=np.uint8).reshape(1, 2, 3, 1)
     sheet = images.grid(picture, scale=3)[2:-2, 2:-2]

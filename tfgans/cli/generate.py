@@ -52,7 +52,8 @@ OPTIONS = {
             "metavar": "T",
             "type": positive,
             "default": None,
-            "help": "threshold on |z| of the latents, less is tamer; default none",
+            "help": "threshold on |z| of the latents, or psi of the styles, less is tamer; "
+            "default none",
         },
         "--interpolate": {
             "metavar": "K",
@@ -65,6 +66,13 @@ OPTIONS = {
             "type": name,
             "default": None,
             "help": "sum of mean latents of pictures of the seed, as '3,7-4+20'; default none",
+        },
+        "--mix": {
+            "metavar": "RxC[:L]",
+            "type": name,
+            "default": None,
+            "help": "R rows and C columns of mixed styles, the row's in the first L layers; "
+            "default none",
         },
     },
     "where to (one of them)": {
@@ -106,9 +114,9 @@ def _draw(arguments: dict[str, Any]) -> "Rows":
     from tfgans import export, walks
 
     model = export.load_saved_model(arguments["model"])
-    ways = [way for way in ("interpolate", "arithmetic") if arguments[way] is not None]
+    ways = [way for way in ("interpolate", "arithmetic", "mix") if arguments[way] is not None]
     if len(ways) > 1:
-        raise UsageError("--interpolate and --arithmetic are two pictures: give one of them")
+        raise UsageError(f"--{ways[0]} and --{ways[1]} are two pictures: give one of them")
     draw = getattr(walks, ways[0]) if ways else walks.sample
     keys = ("num", "seed", "label", "truncation", *ways)
     return draw(model, **{key: arguments[key] for key in keys})

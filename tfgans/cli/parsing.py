@@ -17,7 +17,7 @@ _WORDS = {
     "true": True,
     "false": False,
     "null": None,
-    "none": None,
+    "None": None,  # none is a word, such as of discriminator.labels
     "nan": math.nan,
     "inf": math.inf,
     "-inf": -math.inf,
@@ -163,8 +163,9 @@ def setting(text: str) -> tuple[str, Any]:
 
 def value(text: str) -> Any:
     """Reads a number, true, false, null, a quoted string or a list; anything else is a string."""
-    if text.lower() in _WORDS:
-        return _WORDS[text.lower()]
+    for word in (text, text.lower()):
+        if word in _WORDS:
+            return _WORDS[word]
     try:
         read = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

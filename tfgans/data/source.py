@@ -8,7 +8,7 @@ import numpy as np
 
 from tfgans.data import rows
 from tfgans.data.rows import ArrayRows, FileRows
-from tfgans.errors import UsageError, spans
+from tfgans.errors import UsageError, spans, whole
 from tfgans.variant import DataSpec
 
 _latest: dict[Hashable, "Collection"] = {}
@@ -59,9 +59,12 @@ class Source:
 
     def __post_init__(self):
         if not self.size:
-            total = len(self.collection.rows)
+            total, of, labels = len(self.collection.rows), "", self.collection.labels
+            if labels is not None and self.classes is not None:
+                total = int(np.isin(labels, self.classes).sum())
+                of = f" of the classes {spans(self.classes)}"
             raise UsageError(
-                f"{self.name!r} has {total} picture(s): too few for a {self.split} split"
+                f"{self.name!r} has {total} picture(s){of}: too few for a {self.split} split"
             )
 
     @property
@@ -118,17 +121,19 @@ class Source:
         """Returns the pictures of some classes, which keep their labels.
 
         Raises:
-            UsageError: If there are no labels, or not these.
+            UsageError: If there are no labels, or no pictures of one of these.
         """
-        wanted, known = tuple(sorted(set(classes))), range(len(self.class_names))
-        if self.labels is None:
+        wanted = tuple(sorted({whole("classes", label, 0) for label in classes}))
+        labels = self.collection.labels
+        if labels is None:
             raise UsageError(f"classes={spans(wanted)}: {self.name!r} has no labels")
+        known = np.unique(labels).tolist()
         strange = [label for label in wanted if label not in known]
         if strange or not wanted:
             raise UsageError(
-                f"classes={spans(strange)}: {self.name!r} has the classes {spans(known)}"
+                f"classes={spans(strange) or 'none'}: {self.name!r} has the classes {spans(known)}"
             )
-        index = self.index[np.isin(self.labels, wanted)]
+        index = self.index[np.isin(labels[self.index], wanted)]
         return dataclasses.replace(self, index=index, classes=wanted)
 
     def images(self, first: int | None = None) -> np.ndarray:

@@ -15,7 +15,9 @@ class AdaptiveInstanceNormalization(keras.layers.Layer):
         outputs = (1 + scale) * (inputs - mean) / sqrt(variance + 1e-8) + shift
 
     `scale` and `shift` are the outputs of an affine layer on the style. The paper's y_s is
-    1 + scale, so that a bias of 0 starts at 1. All is computed in float32.
+    1 + scale, so that a bias of 0 starts at 1. All is computed in float32. Of an even map, as a
+    learned constant is at first, the gradient is 10,000 times that of the outputs, too much for
+    float16: the layers from there to here want `dtype="float32"`.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.

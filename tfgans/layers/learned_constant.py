@@ -7,10 +7,11 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("tfgans")
 class LearnedConstant(keras.layers.Layer):
-    """Gives each example the same learned maps, which start as ones.
+    """Gives each example the same learned maps.
 
     Args:
         shape: `(height, width, channels)` of the maps.
+        initializer: Of the maps. Ones have no deviation that a normalisation could divide by.
 
     Call arguments:
         inputs: Of which nothing but the size of the batch is used.
@@ -22,15 +23,18 @@ class LearnedConstant(keras.layers.Layer):
         Karras et al., 2018, arXiv:1812.04948, Section 2 and Figure 1b.
     """
 
-    def __init__(self, shape, **kwargs):
+    def __init__(self, shape, initializer="ones", **kwargs):
         super().__init__(**kwargs)
         if len(shape) != 3 or min(shape) < 1:
             raise ValueError(f"shape={shape!r} must be (height, width, channels), all >= 1")
         self.shape = tuple(shape)
+        self.initializer = keras.initializers.get(initializer)
 
     def build(self, input_shape):
         """Builds the maps."""
-        self.constant = self.add_weight(shape=self.shape, initializer="ones", name="constant")
+        self.constant = self.add_weight(
+            shape=self.shape, initializer=self.initializer, name="constant"
+        )
 
     def call(self, inputs):
         """Repeats the maps for each example."""
@@ -43,4 +47,5 @@ class LearnedConstant(keras.layers.Layer):
 
     def get_config(self):
         """Returns what rebuilds the layer."""
-        return {**super().get_config(), "shape": list(self.shape)}
+        initializer = keras.initializers.serialize(self.initializer)
+        return {**super().get_config(), "shape": list(self.shape), "initializer": initializer}

@@ -37,6 +37,7 @@ class ACGAN(AdversarialModel):
     """
 
     logs = ("d_loss", "g_loss", "d_class_loss", "g_class_loss")
+    tells_class = True
 
     def __init__(self, generator, discriminator, *, class_weight=1.0, **kwargs):
         super().__init__(generator, discriminator, **kwargs)

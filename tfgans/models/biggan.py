@@ -30,7 +30,8 @@ class BigGAN(AdversarialModel):
     """Hinge losses, and kernels of the generator kept near to orthogonal.
 
     Args:
-        orthogonal_weight: Weight of the generator's orthogonal regulariser, beta in the paper.
+        orthogonal_weight: Weight of the generator's orthogonal regulariser, beta of Equation 3
+            (public code, which adds half the derivative, has twice as much of it).
 
     Reference:
         Brock et al., 2018, arXiv:1809.11096, Section 3.1, Equation 3, and Appendix C.

@@ -109,7 +109,8 @@ def discriminator(
         "class_logits": `(batch, classes)`}.
 
     Raises:
-        UsageError: If the picture's sides cannot be halved so often.
+        UsageError: If the picture's sides cannot be halved so often, or the data has no classes
+            that `labels` asks for.
 
     Reference:
         Radford et al., 2015, arXiv:1511.06434, Section 3.
@@ -130,11 +131,21 @@ def discriminator(
 
     if labels not in ("none", "given", "told"):
         raise UsageError(f"labels={labels!r} must be none, given or told")
+    if labels == "told" and not data.num_classes:
+        raise UsageError("this network tells a label, and the data has none")
     inputs = {"image": keras.Input(data.image_shape, name="image")}
     maps = inputs["image"]
     if labels == "given":
         inputs["label"], one_hot = label_input(data)
-        maps = keras.layers.Concatenate()([maps, _map_of(one_hot, data.image_shape)])
+        height, breadth, _ = data.image_shape
+        embedding = keras.layers.Dense(
+            height * breadth, use_bias=False, kernel_constraint=clip, name="embedding"
+        )
+        if spectral_norm:
+            embedding = SpectralNormalization(embedding, name="embedding")
+        # A picture of one channel, learned for each class.
+        label_map = keras.layers.Reshape((height, breadth, 1))(embedding(one_hot))
+        maps = keras.layers.Concatenate()([maps, label_map])
     sides = [min(data.image_shape[:2]) // 2 ** (level + 1) for level in range(doublings)]
     check_attention(attention, sides)
     for level, side in enumerate(sides):
@@ -152,13 +163,6 @@ def discriminator(
 
 def _normal():
     return keras.initializers.RandomNormal(0.0, 0.02)
-
-
-def _map_of(one_hot, image_shape):
-    """A picture of one channel, learned for each class."""
-    height, breadth, _ = image_shape
-    dense = keras.layers.Dense(height * breadth, use_bias=False, name="embedding")
-    return keras.layers.Reshape((height, breadth, 1))(dense(one_hot))
 
 
 def _project(latent, shape, use_bias):
