@@ -198,6 +198,8 @@ class _Router(tf.Module):
 
 
 def _number(variant, specialists, before) -> int:
+    if not isinstance(variant, str | os.PathLike):
+        raise UsageError(f"variant={variant!r} must be of type str")
     if specialists is not None:
         return whole("specialists", specialists, 1)
     return len(before["groups"]) if before else registry.load(variant).specialists

@@ -64,6 +64,8 @@ def results(tmp_path_factory):
     }
 
 
+# The gradients of biases before a normalisation are 0 but for rounding.
+ROUNDING = {"biggan": 1e-6}
 CASES = [(way, name) for way in ("mirrored", "workers") for name in NAMES]
 CASES += [("pieces", name) for name in WITHOUT_BATCH_NORM]
 
@@ -83,7 +85,7 @@ def test_two_replicas_give_the_gradients_of_one(results, way, name):
     one, two = results["one"][name], results[way][name]
     for key in one:
         if "optimizer/" in key:
-            allowed = 1e-3 * np.abs(one[key]).max()
+            allowed = max(1e-3 * np.abs(one[key]).max(), ROUNDING.get(name, 0.0))
             np.testing.assert_allclose(two[key], one[key], rtol=0, atol=allowed, err_msg=key)
 
 

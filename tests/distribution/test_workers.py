@@ -28,6 +28,8 @@ OPTIONS = (
     f"--checkpoint_every={CHECKPOINT_EVERY}",
     *EVALUATION,
     *("--set", "generator.width=16", "discriminator.width=16"),
+    # With Adam's epsilon of 1e-7 the rounding of a gradient that is nearly 0 is a step of its own.
+    *("g_optimizer.epsilon=1e-5", "d_optimizer.epsilon=1e-5"),
 )
 
 
