@@ -202,7 +202,7 @@ def _number(variant, specialists, before) -> int:
         raise UsageError(f"variant={variant!r} must be of type str")
     if specialists is not None:
         return whole("specialists", specialists, 1)
-    return len(before["groups"]) if before else registry.load(variant).specialists
+    return len(before["groups"]) if before else registry.load(os.fspath(variant)).specialists
 
 
 def _plain(value):
