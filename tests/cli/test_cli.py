@@ -290,6 +290,7 @@ def test_sigterm_ends_like_ctrl_c(main, monkeypatch):
         ("False", False),
         ("null", None),
         ("None", None),
+        ("none", "none"),
         ("linear", "linear"),
         ("'1'", "1"),
         ("[64, 32]", [64, 32]),

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -38,6 +39,17 @@ class Model:
 
     def sample(self, n, seed):
         return np.full((n, 4, 4, 1), int(self.step) % 256, np.uint8)
+
+
+class Labelled(Model):
+    """One that makes pictures whose level is their class."""
+
+    takes_label = True
+    classes: ClassVar = [*range(0, 40, 2)]
+
+    def sample(self, n, seed, label):
+        assert len(label) == n
+        return np.full((n, 4, 4, 1), 0, np.uint8) + np.uint8(label)[:, None, None, None]
 
 
 class Terminal(io.StringIO):
@@ -263,6 +275,14 @@ def test_sample_grid_draws_what_it_is_told_to(model, tmp_path):
     }
     with Image.open(tmp_path / "step-000002.png") as picture:
         assert (picture.mode, picture.getpixel((10, 10))) == ("RGB", (9, 9, 9))
+
+
+def test_grid_of_a_model_with_labels_has_a_row_for_each_of_up_to_16_classes(tmp_path):
+    drive([callbacks.SampleGrid(tmp_path, 1)], Labelled(), 1)
+    with Image.open(tmp_path / "step-000001.png") as picture:
+        levels = np.asarray(picture)
+    rows = [np.full((8, 4, 4, 1), label, np.uint8) for label in range(0, 32, 2)]
+    assert np.array_equal(levels, callbacks.images.grid_of_rows(rows)[..., 0])
 
 
 def test_animation_leaves_out_pictures_of_an_undone_future(tmp_path):

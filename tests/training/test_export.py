@@ -124,6 +124,16 @@ def test_draws_what_the_model_draws(exported, drawer):
     assert not np.array_equal(drawer.sample(3, seed=1), drawer.sample(3, seed=2))
 
 
+def test_any_number_of_images_is_made_of_latents(exported, drawer):
+    """In parts of 64, so that memory stays bounded."""
+    model, _ = exported
+    latent = np.random.default_rng(1).normal(size=(130, model.latent_dim)).astype(np.float32)
+    made = drawer.generate(latent)
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(made, model.generate(tf.constant(latent)), atol=1e-5)
+    np.testing.assert_allclose(drawer.generate(latent[64:65]), made[64:65], atol=1e-5)
+
+
 def test_signatures_and_methods_of_the_same_names(exported, drawer):
     model, folder = exported
     loaded = tf.saved_model.load(str(folder))
@@ -362,6 +372,10 @@ def test_labels_of_a_model_that_takes_them(module_folder):
     for label in (2, -1, [0, 1, 2]):
         with pytest.raises(UsageError, match="is no class of this model, which has 0-1"):
             drawer.sample(3, label=label)
+    for labels in ([], ["0"], None, 1):
+        (module_folder / "card.json").write_text(json.dumps({"labels": labels}))
+        with pytest.raises(UsageError, match=r"takes labels, but its card\.json does not say"):
+            export.load_saved_model(module_folder).sample(3, label=0)
     for label in ([0, 1], 1.5, "one"):
         with pytest.raises(UsageError, match="must be one int, or 3 of them"):
             drawer.sample(3, label=label)
