@@ -5,20 +5,20 @@ algorithm box says. `tfgans.adversarial` adds the verbs of the adversarial game.
 """
 
 import hashlib
-import inspect
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
-from tfgans import layers, randomness, replicas
+from tfgans import layer_states, randomness, replicas
 from tfgans.errors import UsageError
 from tfgans.sampling import Sampling
+from tfgans.serialization import SerializableModel
 
 _LossScale = keras.optimizers.LossScaleOptimizer
 
 
-class GenerativeModel(Sampling, keras.Model):
+class GenerativeModel(Sampling, SerializableModel):
     """A model that learns to make pictures.
 
     Args:
@@ -232,43 +232,6 @@ class GenerativeModel(Sampling, keras.Model):
             digest.update(variable.numpy().tobytes())
         return digest.hexdigest()
 
-    def get_config(self):
-        """Returns every constructor argument, read from the attribute of its name."""
-        arguments: dict[str, Any] = {}
-        own = type(self).__mro__[: type(self).__mro__.index(keras.Model)]
-        for constructor in (vars(cls)["__init__"] for cls in own if "__init__" in vars(cls)):
-            for parameter in inspect.signature(constructor).parameters.values():
-                if parameter.kind is not parameter.VAR_KEYWORD:
-                    arguments[parameter.name] = getattr(self, parameter.name, None)
-        del arguments["self"], arguments["players"]
-        for player in self.players:
-            arguments[player] = keras.saving.serialize_keras_object(arguments[player])
-        return {**arguments, "name": self.name, "dtype": self.dtype_policy.name}
-
-    @classmethod
-    def from_config(cls, config):
-        """Rebuilds the model from `get_config`."""
-        return cls(
-            **{
-                key: keras.saving.deserialize_keras_object(value)
-                if isinstance(value, dict)
-                else value
-                for key, value in config.items()
-            }
-        )
-
-    def get_compile_config(self):
-        """Returns what `compile` was given."""
-        optimizers = {
-            name: keras.saving.serialize_keras_object(getattr(self, name))
-            for name in self.optimizes
-        }
-        return {"jit_compile": self.jit_compile, "accumulate": self.accumulate, **optimizers}
-
-    def compile_from_config(self, config):
-        """Compiles again from `get_compile_config`."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
     # Inner workings.
 
     def _drawn(self, draw, stream, shape):
@@ -286,20 +249,13 @@ class GenerativeModel(Sampling, keras.Model):
     def _prepare_layers(self, name):
         """Advances the power iterations of the players that move, and seeds layers that draw."""
         for player in self.optimizes[name]:
-            for layer in getattr(self, player)._flatten_layers():
-                if isinstance(layer, layers.SpectralNormalization):
-                    layer.advance()
-        drawing = [
-            generator
-            for player in self.players
-            for layer in getattr(self, player)._flatten_layers()
-            for generator in layer._seed_generators
-        ]
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        for index, generator in enumerate(drawing):
-            part = self.notes.part * len(drawing) + index
-            key = randomness.key(self.seed, self.step, f"layers/{name}", part)
-            generator.state.assign(tf.cast(key + replica, generator.state.dtype))
+            layer_states.advance(getattr(self, player))
+
+        def key_of(index, number):
+            part = self.notes.part * number + index
+            return randomness.key(self.seed, self.step, f"layers/{name}", part)
+
+        layer_states.seed([getattr(self, player) for player in self.players], key_of)
 
     def _watch_norms(self, name, gradients):
         optimizer = getattr(self, name)
@@ -318,7 +274,4 @@ class GenerativeModel(Sampling, keras.Model):
             return
         steps = tf.cast(self.steps_averaged(), tf.float32)
         decay = tf.minimum(self.ema_decay, (1.0 + steps) / (10.0 + steps))
-        network = getattr(self, self.generates)
-        for mean, variable in zip(self.average.variables, network.variables, strict=True):
-            if variable.dtype == "float32":  # the others are states of generators
-                mean.assign_sub((1.0 - decay) * (mean - variable))
+        layer_states.follow(self.average, getattr(self, self.generates), decay)

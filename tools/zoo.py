@@ -37,11 +37,11 @@ A_CLASS = 1000  # pictures of each class that a conditional row is asked for
 REAL = "real"  # training pictures judged as if they were generated
 
 # What decides the weights of a run on the packaged digits, and its samples.
-CODE = ("adversarial", "base", "factory", "losses", "penalties", "randomness", "reconstruction")
+CODE = ("adversarial", "base", "factory", "layer_states", "losses", "penalties", "randomness")
 CODE += tuple(f"data/{name}" for name in ("digits", "order", "pipeline", "rows", "source"))
 CODE += tuple(f"layers/{path.stem}" for path in sorted(REPO.glob("tfgans/layers/[a-z]*.py")))
-CODE += tuple(f"networks/{name}" for name in ("labels", "parts", "sizes"))
-CODE += ("optimizers", "replicas", "sampling")
+CODE += tuple(f"networks/{name}" for name in ("growing", "labels", "parts", "sizes"))
+CODE += ("optimizers", "reconstruction", "replicas", "sampling")
 _READERS = ("load", "_load_run")  # of factory.py: they read what was trained
 
 
@@ -223,8 +223,9 @@ def write(name, result):
 def code_sha256(row):
     """Hashes what decides the row's weights: the base, its class, its networks; no comments."""
     paths = [REPO / "tfgans" / f"{name}.py" for name in CODE]
-    paths += sorted({inspect.getsourcefile(part) for part in (row.model, *row.networks.values())})
-    return _sha256(map(pathlib.Path, paths))
+    classes = [cls for cls in row.model.__mro__ if cls.__module__.startswith("tfgans.")]
+    own = {inspect.getsourcefile(part) for part in (*classes, *row.networks.values())}
+    return _sha256(sorted({*paths, *map(pathlib.Path, own)}))
 
 
 @functools.cache  # of the code as it was when it was imported

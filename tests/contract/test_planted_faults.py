@@ -508,6 +508,27 @@ class AveragesWithoutRamp(Sound):
             mean.assign_sub((1.0 - self.ema_decay) * (mean - variable))
 
 
+def spectral_generator(data):
+    """One dense layer, spectrally normalised."""
+    latent = keras.Input((4,), name="latent")
+    pixels = SpectralNormalization(keras.layers.Dense(math.prod(data.image_shape)))(latent)
+    return keras.Model({"latent": latent}, keras.layers.Reshape(data.image_shape)(pixels))
+
+
+@caught_by(
+    checks.check_average,
+    "a power iteration of the average is off",
+    networks={**SOUND.networks, "generator": spectral_generator},
+    tiny={},
+)
+class AveragesPowerIterations(Sound):
+    def _move_average(self):
+        steps = tf.cast(self.step, tf.float32)
+        decay = tf.minimum(self.ema_decay, (1.0 + steps) / (10.0 + steps))
+        for mean, variable in zip(self.average.weights, self.generator.weights, strict=True):
+            mean.assign_sub((1.0 - decay) * (mean - variable))
+
+
 @caught_by(checks.check_average, "it is not the average that is sampled")
 class SamplesTheTrainedNetwork(Sound):
     @property
