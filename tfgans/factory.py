@@ -97,7 +97,8 @@ def load(path):
 
 def _load_run(path):
     stored = runs.read_options(path)
-    data = DataSpec(tuple(stored["image_shape"]), stored["num_classes"], stored.get("classes"))
+    labels = stored.get("labels", stored.get("classes"))  # older code noted what was asked for
+    data = DataSpec(tuple(stored["image_shape"]), stored["num_classes"], labels)
     with runs.precision_scope(stored["precision"]):
         model = create(
             stored["variant"],

@@ -55,6 +55,7 @@ def judge(
     data_dir=None,
     image_size=None,
     fit=None,
+    classes=None,
     split="test",
     metrics="all",
     features=None,
@@ -74,6 +75,7 @@ def judge(
         data_dir: Folder of prepared TFDS data sets.
         image_size: Side or `(height, width)` that bare pictures are brought to; by default theirs.
         fit: `crop` or `resize`, how pictures reach a size; by default as in training, or crop.
+        classes: Labels of the real pictures; by default as in training, or all.
         split: `test` or `train`: which real pictures to compare with.
         metrics: `all`, or names of `tfgans.evaluation.METRICS`, in a list or joined by commas.
         features: Feature space, as in `tfgans.features.open_features`; by default digits_cnn
@@ -91,14 +93,17 @@ def judge(
     where = {"model": model, "run": run, "images": images, "npz": npz}
     evaluation.chosen(metrics)
     seed = whole("seed", seed, 0)
-    given = {"data_dir": data_dir, "image_size": image_size, "fit": fit}
+    given = {"data_dir": data_dir, "image_size": image_size, "fit": fit, "classes": classes}
     subject = open_subject(given, **{kind: path for kind, path in where.items() if path})
     options = _data_options(subject, dataset, given)
     fake, asked, sources = _pictures(subject, options, split, num, seed)
     extractor = open_features(features or default_features(options["name"], fake.shape[1:]))
     reference = Reference.of(sources, split, len(fake), extractor)
     sample = Sample.of(fake, extractor)
-    names = evaluation.chosen(metrics, sample.features.probabilities is not None)
+    told = sample.features.probabilities
+    names = evaluation.chosen(metrics, told is not None)
+    if told is not None and told.shape[1] != sources[split].spec.num_classes:
+        asked = None  # the classes that the features tell are others
     done = evaluation.evaluate(sample, reference, names=names, asked_labels=asked)
     beside = {"dataset": options["name"], "seed": seed}
     result = {
@@ -106,6 +111,7 @@ def judge(
         **({"step": subject.facts["step"]} if "step" in subject.facts else {}),
         **beside,
         "split": split,
+        **({"classes": options["classes"]} if options["classes"] else {}),
         "num": len(fake),
         "features": extractor.name,
         "features_sha256": extractor.sha256,
@@ -216,7 +222,7 @@ def _data_options(subject: Subject, dataset, given: dict[str, Any]) -> dict[str,
         "name": dataset or known.get("dataset", "digits"),
         "data_dir": given["data_dir"] or known.get("data_dir"),
         "fit": given["fit"] or subject.facts.get("fit", "crop"),
-        "classes": known.get("classes"),
+        "classes": given["classes"] or known.get("classes"),
     }
 
 

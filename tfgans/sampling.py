@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import randomness
-from tfgans.errors import UsageError, checked_labels, checked_truncation, whole
+from tfgans.errors import UsageError, checked_labels, checked_truncation, spans, whole
 from tfgans.randomness import RANDOM_LABEL
 
 _SAMPLES_AT_ONCE = 64  # bounds the memory of sampling, whatever number is asked for
@@ -90,8 +90,13 @@ class Sampling:
         Args:
             latent: float32 `(n, latent_dim)`.
             label: int32 `(n,)`, for a model that takes labels.
+
+        Raises:
+            tf.errors.InvalidArgumentError: If a label is of no class that it was trained on.
         """
-        inputs = {"latent": latent} if label is None else {"latent": latent, "label": label}
+        inputs = {"latent": latent}
+        if label is not None:
+            inputs["label"] = self._known(label)
         return tf.cast(self.sampler(inputs, training=False), tf.float32)
 
     def sample_images(self, n, seed, truncation):
@@ -103,13 +108,22 @@ class Sampling:
         latent, labels = self.draw_latent(n, seed, truncation), self.draw_label(n, seed, label)
         return self._in_chunks(n, latent=latent, label=labels)
 
+    def _known(self, label):
+        """Returns labels of classes it was trained on; in a SavedModel others are an error too."""
+        is_class = tf.reduce_any(label[:, None] == tf.constant(self.classes, label.dtype), axis=1)
+        words = f"no class of this model, which has {spans(self.classes)}: label"
+        refusal = tf.debugging.Assert(tf.reduce_all(is_class), [words, label])
+        with tf.control_dependencies([refusal]):
+            return tf.identity(label)
+
     def _in_chunks(self, n, **inputs):
         chunk = tf.minimum(n, _SAMPLES_AT_ONCE)
         num_chunks = -(-n // chunk)
 
+        at = tf.minimum(tf.range(num_chunks * chunk), n - 1)  # fills the last chunk
+
         def chunked(rows):
-            padding = [[0, num_chunks * chunk - n], *[[0, 0]] * (rows.shape.rank - 1)]
-            return tf.reshape(tf.pad(rows, padding), (num_chunks, chunk, *rows.shape[1:]))
+            return tf.reshape(tf.gather(rows, at), (num_chunks, chunk, *rows.shape[1:]))
 
         images = tf.map_fn(
             lambda part: to_uint8(self.generate(**part)),

@@ -259,7 +259,9 @@ def _with_data(plan) -> dict[str, Any]:
             f"batch_size={plan['batch_size']} is larger than the data: "
             f"{plan['dataset']} has {source.size} training pictures"
         )
-    facts = {"image_shape": list(source.spec.image_shape), "num_classes": source.spec.num_classes}
+    spec = source.spec
+    facts = {"image_shape": list(spec.image_shape), "num_classes": spec.num_classes}
+    facts["labels"] = list(spec.classes or ())
     for key, value in facts.items():
         if plan.get(key, value) != value:
             raise UsageError(
@@ -287,7 +289,7 @@ def _check_needs(variant, spec: DataSpec) -> None:
 
 def _model(plan, resumed) -> keras.Model:
     """Returns the model, started from `init_from` but where the folder `resumed` has gone on."""
-    spec = DataSpec(tuple(plan["image_shape"]), plan["num_classes"], plan["classes"])
+    spec = DataSpec(tuple(plan["image_shape"]), plan["num_classes"], plan["labels"])
     model = factory.create(
         plan["variant"],
         spec,

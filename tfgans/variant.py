@@ -181,7 +181,10 @@ def _described(docstring: str | None) -> dict[str, str]:
 
 
 def _checked(key: str, value: Any, default: Any) -> Any:
-    """Returns `value` as the type of `default`; numbers of NumPy serve, and an int for a float."""
+    """Returns `value` as the type of `default`; numbers of NumPy serve, and an int for a float.
+
+    What is called a weight, of a term of a loss, is not negative.
+    """
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         if not math.isfinite(value):
             raise UsageError(f"{key}={value!r} must be a finite number")
@@ -189,6 +192,8 @@ def _checked(key: str, value: Any, default: Any) -> Any:
             value = int(value)
         if isinstance(default, float) or not isinstance(value, int):
             value = float(value)
+        if key.endswith("_weight") and value < 0:
+            raise UsageError(f"{key}={value!r} must not be negative")
     if default is None or type(value) is type(default):
         return value
     if isinstance(default, (tuple, list)) and isinstance(value, (tuple, list)):

@@ -274,6 +274,25 @@ def test_a_model_is_judged_by_real_pictures_of_its_classes(main, trained, monkey
     assert_refused(main("evaluate", MODEL, "--num=201"), "of 'digits' has only 200 pictures to co")
 
 
+def test_classes_of_the_real_pictures_can_be_said(main, trained):
+    words = ("--classes=1", "--metrics=mode_coverage", "--json")
+    code, out, err = main("evaluate", MODEL, *words)
+    assert code == 0, err
+    result = json.loads(out)
+    assert result["classes"] == [1]
+    assert result["num"] == 100
+
+
+def test_classes_that_the_features_do_not_tell_are_not_compared(main, trained, folder):
+    labels = np.arange(40) % 2
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)
+    np.savez(folder / "two.npz", images=pixels, labels=labels)
+    words = ("--dataset=two.npz", "--split=train", "--metrics=mode_coverage", "--num=20", "--json")
+    code, out, err = main("evaluate", MODEL, *words, "--features=digits_cnn")
+    assert code == 0, err
+    assert "label_accuracy" not in json.loads(out)["metrics"]
+
+
 def test_classes_are_asked_in_turn():
     assert judging.labels_of([1, 3], 5).tolist() == [1, 3, 1, 3, 1]
     assert judging.labels_of((7,), 2).dtype == np.int32

@@ -501,6 +501,7 @@ def _expected(model):
     if model.takes_label:
         inputs["label"] = model.draw_label(5, 1, -1)
         labelled["labelled"] = model.sample(6, seed=7, label=[1, 0, 1, 0, 1, 0])
+        labelled["classes"] = model.classes
     return {
         **inputs,
         **labelled,

@@ -50,6 +50,7 @@ def check(folder):
     arguments = {"n": 5, "seed": 7, "truncation": np.inf}
     if "label" in given:
         check_labels(draw, **given)
+        check_unknown_label(draw, serve, given)
         arguments["label"] = -1
     names = set(signature.structured_input_signature[1])
     assert names == set(arguments), f"signature sample takes {names}"
@@ -94,6 +95,21 @@ def check_labels(draw, *, sample, labelled, **_):
     assert np.abs(ones - labelled)[::2].max() <= 1, "one label for all is not one for each"
     by_chance = draw(6, seed=7, label=-1).astype(int)
     assert np.abs(by_chance - sample[:6]).max() <= 1, "labels are not drawn by default"
+
+
+def check_unknown_label(draw, serve, given):
+    """A class that the model was not trained on is an error, in either signature."""
+    import tensorflow as tf
+
+    unknown = 1 + given["classes"].max()
+    rows = {"latent": given["latent"], "label": np.full_like(given["label"], unknown)}
+    for call in (lambda: draw(2, label=unknown), lambda: serve(**rows)):
+        try:
+            call()
+            said = ""
+        except tf.errors.InvalidArgumentError as error:
+            said = str(error)
+        assert "no class of this model" in said, f"the label {unknown} is not refused: {said}"
 
 
 def answer(folder):

@@ -599,8 +599,14 @@ class IgnoresTheLabel(Sound):
         return super().generate(latent, tf.zeros_like(label))
 
 
+@caught_by(export_with_labels, "is not refused", networks=LABELLED)
+class TakesAnyLabel(Sound):
+    def _known(self, label):
+        return label
+
+
 @caught_by(sampling_with_labels, r"classes by chance are .*\(3\)", networks=LABELLED)
-class DrawsLabelsOutsideItsClasses(Sound):
+class DrawsLabelsOutsideItsClasses(TakesAnyLabel):
     def draw_label(self, n, seed, label):
         drawn = super().draw_label(n, seed, label)
         return tf.where(tf.broadcast_to(label, (n,)) < 0, drawn + 1, drawn)
@@ -632,7 +638,7 @@ class DrawsItsLabelsTwice(Sound):
 
 
 @caught_by(sampling_with_labels, "not refused with label=3 is no class", networks=LABELLED)
-class MakesAnyClass(Sound):
+class MakesAnyClass(TakesAnyLabel):
     def sample(self, n, seed=0, label=None, truncation=None):
         labels = tf.constant(-1 if label is None else label)
         return self.sample_labelled(n, seed, labels, truncation or np.inf).numpy()

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tfgans import DataSpec, UsageError, data, training
+from tfgans import DataSpec, UsageError, data, factory, training
 from tfgans.data import pipeline
 
 
@@ -127,6 +127,12 @@ def test_a_spec_holds_plain_ascending_labels():
     assert DataSpec((8, 8, 1), 3).classes == (0, 1, 2)
 
 
+def test_a_class_that_does_not_occur_is_none_of_the_data(gaps):
+    spec = data.open_source(str(gaps / "gaps.npz")).spec
+    assert (spec.num_classes, spec.classes) == (4, (0, 2, 3))
+    assert data.open_source(str(gaps / "bare.npz")).spec.classes == ()
+
+
 # In a training.
 
 TINY = {"generator.width": 4, "discriminator.width": 4}
@@ -136,7 +142,20 @@ def test_training_takes_classes_in_any_order_and_says_them_in_its_options():
     plan = training.resolve("dcgan", dataset="optdigits", classes=(7, 1, 7), options=TINY)
     assert plan["classes"] == [1, 7]
     assert plan["num_classes"] == 10
-    assert training.resolve("dcgan", dataset="optdigits", options=TINY)["classes"] is None
+    assert plan["labels"] == [1, 7]
+    every = training.resolve("dcgan", dataset="optdigits", options=TINY)
+    assert (every["classes"], every["labels"]) == (None, list(range(10)))
+
+
+def test_a_model_takes_only_labels_that_occur(gaps, tmp_path):
+    options = {**TINY, "generator.latent_dim": 2}
+    places = {"run_dir": tmp_path / "run", "export_dir": tmp_path / "export"}
+    given = {"dataset": str(gaps / "gaps.npz"), "image_size": 16, "batch_size": 4, "steps": 1}
+    done = training.train("cgan", options=options, **given, **places)
+    for model in (done.model, factory.load(done.run_dir), factory.load(done.export_dir)):
+        assert model.classes == [0, 2, 3]
+        with pytest.raises(UsageError, match="label=1 is no class of this model, which has 0, 2-3"):
+            model.sample(1, label=1)
 
 
 @pytest.mark.parametrize(

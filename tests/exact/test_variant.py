@@ -137,6 +137,13 @@ def test_wrong_types_are_told_in_one_line(key, value, wanted):
     assert "\n" not in message
 
 
+def test_a_weight_of_a_loss_is_not_negative():
+    row = registry.load("progan")
+    assert row.resolve({"drift_weight": 0})["drift_weight"] == 0.0
+    with pytest.raises(UsageError, match=r"^drift_weight=-0\.1 must not be negative$"):
+        row.resolve({"drift_weight": -0.1})
+
+
 def test_unknown_option_names_the_near_ones_and_all():
     with pytest.raises(UsageError) as caught:
         ROW.resolve({"generator.widht": 3})

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from tfgans.cli.parsing import image_size, name, one_of, whole
+from tfgans.cli.parsing import image_size, labels, name, one_of, whole
 from tfgans.cli.quiet import import_tensorflow
 from tfgans.cli.tables import aligned
 from tfgans.errors import UsageError
@@ -55,6 +55,11 @@ OPTIONS = {
             "metavar": "HOW",
             "type": one_of("crop", "resize"),
             "help": "crop or resize, to reach a size; default as in training, or crop",
+        },
+        "--classes": {
+            "metavar": "LABELS",
+            "type": labels,
+            "help": "classes of the real pictures, such as 0-4; default as in training, or all",
         },
         "--split": {
             "metavar": "PART",

@@ -1,6 +1,7 @@
 """A data set opened: its rows of pictures, and which of them belong to the split asked for."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 
@@ -72,11 +73,12 @@ class Source:
         """Number of pictures in the split."""
         return len(self.index)
 
-    @property
+    @functools.cached_property
     def spec(self) -> DataSpec:
         """What networks must know of the data."""
         _, height, width, channels = self.collection.rows.shape
-        return DataSpec((height, width, channels), len(self.class_names), self.classes)
+        occurring = None if self.labels is None else tuple(np.unique(self.labels).tolist())
+        return DataSpec((height, width, channels), len(self.class_names), occurring)
 
     @property
     def in_memory(self) -> bool:

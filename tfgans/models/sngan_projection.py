@@ -8,7 +8,8 @@
 
 The scheme is the hinge GAN's, the networks are those of `sngan_resnet`, told the class. From 64x64
 on, `--set generator.pyramid=true discriminator.pyramid=true discriminator.num_flat_blocks=1` gives
-the papers' networks, whose widths double. What is sampled is an averaged generator (`ema_decay`),
+the papers' shapes, whose widths double; their last block of D halves once more, ours keeps its 4x4
+maps. What is sampled is an averaged generator (`ema_decay`),
 which the paper does not have.
 """
 
