@@ -13,8 +13,13 @@ RESULTS = REPO / "docs" / "results"
 METRICS = "fid,precision_recall,density_coverage"
 
 
-def run(words, scratch):
-    """Trains by train.py in a scratch folder and judges what it exports.
+def run(words, scratch, *judging):
+    """Trains by train.py in a scratch folder and judges what it exports by evaluate.py.
+
+    Args:
+        words: Of train.py.
+        scratch: The folder, for `run` and `export`.
+        *judging: Words of evaluate.py.
 
     Returns:
         {command, steps, seconds, weights_sha256, threads, git_revision, metrics}, or {command,
@@ -35,7 +40,7 @@ def run(words, scratch):
         "weights_sha256": card["weights_sha256"],
         "threads": card["threads"],
         "git_revision": card["git_revision"],
-        "metrics": judge(pathlib.Path(scratch, "export")),
+        "metrics": judge(pathlib.Path(scratch, "export"), *judging),
     }
 
 
@@ -43,9 +48,16 @@ def _plain(line, scratch):
     return line.replace(str(scratch), "RUN")
 
 
-def judge(path, metrics=METRICS):
-    """Returns the figures of a SavedModel by name, each {value, ...}, without floors and errors."""
-    command = [sys.executable, "evaluate.py", f"--model={path}", f"--metrics={metrics}", "--json"]
+def read_log(scratch):
+    """Returns the lines of a run's metrics, each {step, seconds, ...}."""
+    text = pathlib.Path(scratch, "run", "metrics.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def judge(path, *words):
+    """Returns the figures of a SavedModel by name, each {value, ...}, without floors."""
+    words = words or (f"--metrics={METRICS}",)
+    command = [sys.executable, "evaluate.py", f"--model={path}", *words, "--json"]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
     found = json.loads(done.stdout.splitlines()[-1])["metrics"] if done.stdout else {}
     keep = ("name", "value", "stderr", "recall", "coverage", "n_real", "n_fake", "split")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-COMMON = ("experiments", "five_ideas", "two_time_scales", "learning_rates", "truncation")
+COMMON = ("experiments", "five_ideas", "two_time_scales", "learning_rates", "growth", "truncation")
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def tool(repo, monkeypatch, tmp_path):
 
     words = []
 
-    def run(given, scratch):
+    def run(given, scratch, *judging):
         words.append(given)
         if "failing" in given:
             return {"command": "c", "failure": "exit code 1: broken"}
@@ -81,6 +81,36 @@ def test_learning_rates_are_multiplied_and_collapse_is_told(tool, tmp_path, monk
     assert "g_optimizer.learning_rate=0.0002" in rates
     table = (tmp_path / "docs/ideas.md").read_text()
     assert "| `dcgan`, rates x 4 | collapsed | 2.000 | 0.700 | 0.050 |" in table
+
+
+def test_growth_is_compared_at_equal_time_and_equal_images(tool, tmp_path, monkeypatch):
+    import experiments
+    import growth
+
+    def read_log(scratch):
+        # 8 pixels a side or less: 0.1 s a step for 120 steps of 10 images, above: 0.2 s
+        steps = [10, 40, 80, 120, 160, 240]
+        return [{"step": n, "seconds": 0.1 * n + 0.1 * max(0, n - 120)} for n in steps]
+
+    monkeypatch.setattr(experiments, "read_log", read_log)
+    monkeypatch.setattr(growth, "BATCH", 10)
+    monkeypatch.setattr(growth, "draw", lambda scratch, name: None)
+    words, result = tool("growth", "--image_size=16", "--phase_images=400")
+    grown, probe, as_long, as_many = words
+    assert "generator.start_size=0" in grown
+    assert "--steps=320" in grown  # 2 * 2 phases of growing, 4 at the full size
+    assert all("discriminator.start_size=16" in given for given in (probe, as_long))
+    assert as_many == ["--variant=progan", "--resume", "--steps=320"]
+    stages = result["grown"]["stages"]
+    assert [stage["stage"] for stage in stages] == [
+        *("4x4", "fading to 8x8", "8x8", "fading to 16x16", "16x16")
+    ]
+    assert [stage["images"] for stage in stages] == [400, 400, 400, 400, 1600]
+    assert [stage["seconds"] for stage in stages[:4]] == [4.0, 4.0, 4.0, 8.0]
+    assert result["full size, as many images"]["images"] == 3200
+    text = (tmp_path / "docs/ideas.md").read_text()
+    assert "| fading to 16x16 | 400 | 0.1 | 20.0 |" in text
+    assert "| grown | 3,200 | 0.1 |" in text
 
 
 def test_truncation_follows_the_thresholds(tool, repo, tmp_path, monkeypatch):
