@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgans import data, export, randomness, registry, runs, training
+from tfgans import data, export, plans, randomness, registry, runs, saved, training
 from tfgans.errors import TrainingError, UsageError, whole
 
 EXPORTS = "exports"
@@ -68,7 +68,7 @@ def train(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, 
     ]
     _run(jobs, min(parallel, count))
     card = join([job["export_dir"] for job in jobs], export_dir)
-    loaded = export.load_saved_model(export_dir)
+    loaded = saved.load_saved_model(export_dir)
     steps = sum(one["steps"] for one in card["specialists"])
     return training.Result(folder, export_dir, steps, card["weights_sha256"], {}, loaded)
 
@@ -108,7 +108,7 @@ def join(paths: Sequence[str | os.PathLike], directory: str | os.PathLike) -> di
     Raises:
         UsageError: If they do not fit together, or `directory` holds something else.
     """
-    models = [export.load_saved_model(pathlib.Path(path)) for path in paths]
+    models = [saved.load_saved_model(pathlib.Path(path)) for path in paths]
     for path, model in zip(paths, models, strict=True):
         if not model.takes_label:
             raise UsageError(f"{os.fspath(path)!r} takes no label to route by")
@@ -215,7 +215,7 @@ def _begun(variant, run_dir):
     Without a folder it is the newest one of the variant.
     """
     if run_dir is None:
-        found = pathlib.Path(training.RUNS).glob(f"*/{runs.ENSEMBLE_FILE}")
+        found = pathlib.Path(plans.RUNS).glob(f"*/{runs.ENSEMBLE_FILE}")
         begun = {path.parent: runs.read_json(path) for path in sorted(found)}
         mine = [path for path, one in begun.items() if one.get("variant") == str(variant)]
         return (mine[-1], begun[mine[-1]]) if mine else (None, {})
@@ -235,7 +235,7 @@ def _folder(variant, run_dir, before, plans, given) -> pathlib.Path:
             )
         return pathlib.Path(run_dir)
     if run_dir is None:
-        folder = runs.make_run_dir(training.RUNS, str(variant), plans[0]["dataset"])
+        folder = runs.make_run_dir(plans.RUNS, str(variant), plans[0]["dataset"])
     else:
         folder = runs.open_run_dir(run_dir)
     runs.write_json(folder / runs.ENSEMBLE_FILE, told)

@@ -7,7 +7,7 @@ import zipfile
 import keras
 import tensorflow as tf
 
-from tfgans import checkpoints, export, registry, runs
+from tfgans import checkpoints, registry, runs, saved
 from tfgans.errors import UsageError, first_line, whole
 from tfgans.variant import DataSpec, Variant, routed
 
@@ -75,7 +75,7 @@ def load(path):
 
     Returns:
         A compiled model with its optimisers, ready to train on (`.keras`, run folder), or a
-        `tfgans.export.SavedGenerator` (SavedModel).
+        `tfgans.saved.SavedGenerator` (SavedModel).
 
     Raises:
         UsageError: If `path` is none of the three.
@@ -89,7 +89,7 @@ def load(path):
         except (OSError, ValueError, TypeError, LookupError, zipfile.BadZipFile) as error:
             raise UsageError(f"cannot read {str(path)!r}: {first_line(error)}") from error
     if (path / "saved_model.pb").is_file():
-        return export.load_saved_model(path)
+        return saved.load_saved_model(path)
     if (path / "options.json").is_file():
         return _load_run(path)
     raise UsageError(f"{str(path)!r} is no .keras file, no run folder and no SavedModel")

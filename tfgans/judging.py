@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgans import checkpoints, data, evaluation, export, factory, latents, randomness, runs
+from tfgans import checkpoints, data, evaluation, export, factory, latents, randomness, runs, saved
 from tfgans.data.source import Source
 from tfgans.errors import UsageError, whole
 from tfgans.evaluation import Reference, Sample
@@ -149,7 +149,7 @@ def open_subject(given: dict[str, Any], **where) -> Subject:
 
 
 def _saved(path: pathlib.Path) -> Subject:
-    loaded = export.load_saved_model(path)
+    loaded = saved.load_saved_model(path)
     facts = {key: loaded.card[key] for key in _DATA if isinstance(loaded.card.get(key), str | list)}
     return Subject(
         "model",

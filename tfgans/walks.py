@@ -1,6 +1,6 @@
 """Rows of pictures of a SavedModel: samples, classes, ways and sums of latents, mixed styles.
 
-Each function takes a `tfgans.export.SavedGenerator` and returns a list of uint8 arrays
+Each function takes a `tfgans.saved.SavedGenerator` and returns a list of uint8 arrays
 `(n, height, width, channels)`, the rows of a picture. Labels are given by number or name.
 """
 

@@ -118,9 +118,9 @@ def at_full_size(given, first, scratch):
 
 def draw(scratch, name):
     """Keeps two rows of pictures of an export."""
-    from tfgans import export, images
+    from tfgans import images, saved
 
-    model = export.load_saved_model(pathlib.Path(scratch, "export"))
+    model = saved.load_saved_model(pathlib.Path(scratch, "export"))
     sheet = images.grid(model.sample(2 * SHOWN, seed=0), SHOWN)
     images.save_png(experiments.RESULTS / NAME / _file_of(name), sheet)
 

@@ -33,9 +33,9 @@ def main():
 
 def along(path):
     """Returns the figures of a SavedModel at each threshold, and leaves a sheet of pictures."""
-    from tfgans import data, evaluation, export, features, images
+    from tfgans import data, evaluation, features, images, saved
 
-    model = export.load_saved_model(path)
+    model = saved.load_saved_model(path)
     extractor = features.open_features("digits_cnn")
     sources = {split: data.open_source("digits", split=split) for split in data.SPLITS}
     reference = evaluation.Reference.of(sources, "test", PICTURES, extractor)

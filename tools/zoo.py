@@ -111,14 +111,14 @@ def fingerprint(words):
 
     None where such a run fails.
     """
-    from tfgans import export
+    from tfgans import saved
 
     words = [*words, "--steps=3", "--batch_size=16"]
     with tempfile.TemporaryDirectory() as scratch:
         code, result = run(words, scratch)
         if code:
             return None
-        pictures = export.load_saved_model(f"{scratch}/export").sample(16, seed=0)
+        pictures = saved.load_saved_model(f"{scratch}/export").sample(16, seed=0)
     return hashlib.sha256(result["weights_sha256"].encode() + pictures.tobytes()).hexdigest()
 
 
@@ -152,11 +152,11 @@ def judged(result):
 
 def judge(path):
     """Judges a SavedModel, which gets the figures in its card, and returns them."""
-    from tfgans import export, judging
+    from tfgans import judging, saved
 
     metrics = judging.judge(model=path)["metrics"]
     told = {"metrics": metrics, "evaluation_sha256": evaluation_sha256()}
-    model = export.load_saved_model(path)
+    model = saved.load_saved_model(path)
     return {**told, "asked": asked(model)} if model.takes_label else told
 
 
@@ -187,7 +187,7 @@ def judge_real():
 
 def keep(name, exported, kept):
     """Keeps a generator; the zoo's own if it is small, with a picture of its samples."""
-    from tfgans import export, images, walks
+    from tfgans import images, saved, walks
 
     size = sum(path.stat().st_size for path in exported.rglob("*") if path.is_file()) / 1e6
     shutil.rmtree(kept, ignore_errors=True)
@@ -196,7 +196,7 @@ def keep(name, exported, kept):
         return {}
     if size < MEGABYTES:
         shutil.copytree(exported, kept)
-    model = export.load_saved_model(exported)
+    model = saved.load_saved_model(exported)
     rows = walks.sample(model, label=walks.ALL) if model.takes_label else [model.sample(64, seed=0)]
     sheet = images.grid_of_rows(rows) if model.takes_label else images.grid(rows[0])
     images.save_png(RESULTS / f"{name}.png", sheet)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import tfgans
-from tfgans import callbacks, cli, data, export, factory, images, judging, randomness
+from tfgans import callbacks, cli, data, factory, images, judging, randomness, saved
 from tfgans.cli import parsing
 
 pytestmark = pytest.mark.xdist_group("cli_labels")
@@ -194,7 +194,7 @@ def test_sums_count_pictures_as_the_grid_of_the_seed_shows_them(draw, trained, f
     mean, way = latents[[1, 4]].mean(axis=0), latents[[1, 4]].mean(axis=0) - latents[7]
     wanted = [mean, latents[0] - way, latents[0], latents[0] + way, latents[6] + way]
     wanted = np.array([2.0 * latent / np.linalg.norm(latent) for latent in wanted])  # sqrt(4)
-    drawer = export.load_saved_model(folder / trained["export_dir"])
+    drawer = saved.load_saved_model(folder / trained["export_dir"])
     wanted = images.to_uint8(drawer.generate(wanted, np.full(5, 3))).astype(int)
     assert_close(direction[[2, 5, 9, 13, 49]], wanted)
     assert_close(place[[2, 11]], wanted[[0, 3]])  # 4 to the left of it, and 4 to the right
@@ -339,7 +339,7 @@ def test_plain_tensorflow_draws_the_classes(trained, folder, run_python, tmp_pat
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "drawn.npz") as file:
         drawn = {name: file[name].astype(int) for name in file.files}
-    here = export.load_saved_model(export_dir)
+    here = saved.load_saved_model(export_dir)
     assert_close(drawn["each"], here.sample(4, 0, label=[1, 3, 1, 3]).astype(int))
     assert_close(drawn["each"][::2], drawn["ones"][::2])
     assert_close(drawn["each"][1::2], drawn["threes"][1::2])

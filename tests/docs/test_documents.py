@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tfgans import data, evaluation, export, features, registry
+from tfgans import data, evaluation, features, registry, saved
 from tfgans.evaluation import Reference, Sample
 
 ROWS = registry.list_variants()
@@ -77,7 +77,7 @@ def test_shipped_generators_draw_what_their_cards_say(repo):
     models = sorted(path.parent for path in repo.glob("saved_models/zoo/*/card.json"))
     assert models
     for path in models:
-        loaded = export.load_saved_model(path)
+        loaded = saved.load_saved_model(path)
         pictures = loaded.sample(3, seed=1)
         assert list(pictures.shape) == [3, *loaded.card["image_shape"]]
         assert (pictures == loaded.sample(3, seed=1)).all()
@@ -89,7 +89,7 @@ def test_the_card_s_figure_is_that_of_the_generator_that_is_shipped(repo):
     card = json.loads((path / "card.json").read_text("utf-8"))
     digits_cnn = features.open_features("digits_cnn")
     real = Sample.of(data.open_source("digits", split="test").images(), digits_cnn)
-    fake = Sample.of(export.load_saved_model(path).sample(1000, seed=0), digits_cnn)
+    fake = Sample.of(saved.load_saved_model(path).sample(1000, seed=0), digits_cnn)
     reference = Reference(real, real, real, "test", digits_cnn)
     done = evaluation.evaluate(fake, reference, names=("fid",), errors=False)
     # Another machine rounds a few pixels the other way.

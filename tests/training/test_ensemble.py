@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgans import UsageError, ensemble, export, registry, runs
+from tfgans import UsageError, ensemble, registry, runs, saved
 
 TINY = {"dataset": "digits", "image_size": 8, "batch_size": 8, "steps": 2}
 TINY["options"] = dict(registry.load("acgan_ensemble").tiny)
@@ -25,7 +25,7 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def specialists(trained):
     exports = trained[0] / "run" / ensemble.EXPORTS
-    return [export.load_saved_model(exports / str(index)) for index in (0, 1)]
+    return [saved.load_saved_model(exports / str(index)) for index in (0, 1)]
 
 
 def test_classes_are_divided_and_each_part_has_a_run(trained, specialists):

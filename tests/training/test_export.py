@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import tfgans
-from tfgans import TrainingError, UsageError, export, registry
+from tfgans import TrainingError, UsageError, export, registry, saved
 
 DATA = tfgans.DataSpec((8, 8, 1))
 CARD = {"variant": "wgan_gp", "seed": np.int64(3), "options": {"limit": math.inf, "rate": 0.5}}
@@ -36,7 +36,7 @@ def exported(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def drawer(exported):
-    return export.load_saved_model(exported[1])
+    return saved.load_saved_model(exported[1])
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ for size in (1, 3):
     assert loaded.sample(n=size, seed=7)["image"].shape[0] == size
 
 Blocker.blocked = {"keras", "tf_keras"}
-from tfgans.export import load_saved_model
+from tfgans.saved import load_saved_model
 assert np.array_equal(load_saved_model(folder).sample(16, seed=7), short["image"])
 assert not {"keras", "tf_keras"} & set(sys.modules)
 """
@@ -296,12 +296,12 @@ def test_a_full_disk_leaves_the_old_export(exported, tmp_path):
 
 def test_refuses_what_is_no_saved_model(tmp_path):
     with pytest.raises(UsageError, match=r"is not a SavedModel: it has no saved_model\.pb"):
-        export.load_saved_model(tmp_path)
+        saved.load_saved_model(tmp_path)
     with pytest.raises(UsageError, match="is not a SavedModel"):
-        export.load_saved_model(tmp_path / "missing")
+        saved.load_saved_model(tmp_path / "missing")
     (tmp_path / "saved_model.pb").write_bytes(b"not a protocol buffer")
     with pytest.raises(UsageError, match="cannot read the SavedModel") as caught:
-        export.load_saved_model(tmp_path)
+        saved.load_saved_model(tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -309,12 +309,12 @@ def test_refuses_damaged_weights_and_a_damaged_card(module_folder):
     card = module_folder / "card.json"
     card.write_text("{")
     with pytest.raises(UsageError, match="cannot read the SavedModel"):
-        export.load_saved_model(module_folder)
+        saved.load_saved_model(module_folder)
     card.write_text("[1]")
     with pytest.raises(UsageError, match=r"its card\.json holds no table but \[1\]$"):
-        export.load_saved_model(module_folder)
+        saved.load_saved_model(module_folder)
     card.unlink()
-    assert export.load_saved_model(module_folder).card == {}
+    assert saved.load_saved_model(module_folder).card == {}
 
 
 def test_refuses_files_that_are_cut_off(exported, tmp_path):
@@ -323,21 +323,21 @@ def test_refuses_files_that_are_cut_off(exported, tmp_path):
     for keep in (0, 10, len(whole) - 1):
         weights_file(bad).write_bytes(whole[:keep])
         with pytest.raises(UsageError, match=r"^cannot read the .*: a file of it is .* cut off$"):
-            export.load_saved_model(bad)
+            saved.load_saved_model(bad)
     (bad / "saved_model.pb").write_bytes(b"")
     with pytest.raises(UsageError, match=r"^cannot read the .*: its saved_model\.pb is empty$"):
-        export.load_saved_model(bad)
+        saved.load_saved_model(bad)
 
 
 def test_a_run_is_no_saved_model_but_names_its_own(tmp_path, monkeypatch):
     (tmp_path / "options.json").touch()
     monkeypatch.setattr(export.runs, "read_options", lambda path: {"export_dir": "mine"})
     with pytest.raises(UsageError, match=r"is a run, not a SavedModel: its export is 'mine'$"):
-        export.load_saved_model(tmp_path)
+        saved.load_saved_model(tmp_path)
 
 
 def test_more_pictures_than_memory_are_told(module_folder):
-    drawer = export.load_saved_model(module_folder)
+    drawer = saved.load_saved_model(module_folder)
 
     class Full:
         def sample(self, **arguments):
@@ -365,7 +365,7 @@ def test_refuses_in_one_line(drawer, arguments, message):
 
 
 def test_labels_of_a_model_that_takes_them(module_folder):
-    drawer = export.load_saved_model(module_folder)
+    drawer = saved.load_saved_model(module_folder)
     assert drawer.sample(3, seed=5, label=1).ravel().tolist() == [6, 6, 6]
     assert drawer.sample(3, label=[1, 0, 1]).ravel().tolist() == [1, 0, 1]
     assert drawer.sample(2, seed=5).ravel().tolist() == [4, 4]  # its own default, -1
@@ -375,7 +375,7 @@ def test_labels_of_a_model_that_takes_them(module_folder):
     for labels in ([], ["0"], None, 1):
         (module_folder / "card.json").write_text(json.dumps({"labels": labels}))
         with pytest.raises(UsageError, match=r"takes labels, but its card\.json does not say"):
-            export.load_saved_model(module_folder).sample(3, label=0)
+            saved.load_saved_model(module_folder).sample(3, label=0)
     for label in ([0, 1], 1.5, "one"):
         with pytest.raises(UsageError, match="must be one int, or 3 of them"):
             drawer.sample(3, label=label)
@@ -388,7 +388,7 @@ def test_a_foreign_saved_model_says_what_it_has(tmp_path):
     module.run = tf.function(lambda n: {"n": n}, input_signature=[tf.TensorSpec((), tf.int32)])
     tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.run})
     with pytest.raises(UsageError, match=r"no signature 'sample' .* it has serving_default"):
-        export.load_saved_model(tmp_path).sample(1)
+        saved.load_saved_model(tmp_path).sample(1)
 
 
 def test_a_foreign_sample_says_what_is_wanted(tmp_path):
@@ -396,4 +396,4 @@ def test_a_foreign_sample_says_what_is_wanted(tmp_path):
     module.sample = tf.function(lambda x: {"x": x}, input_signature=[tf.TensorSpec((), tf.int32)])
     tf.saved_model.save(module, str(tmp_path), signatures={"sample": module.sample})
     with pytest.raises(UsageError, match=r"no signature 'sample' of n and seed to draw from"):
-        export.load_saved_model(tmp_path).sample(1)
+        saved.load_saved_model(tmp_path).sample(1)

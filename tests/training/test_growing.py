@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfgans
-from tfgans import checkpoints, export, registry, training
+from tfgans import checkpoints, export, registry, saved, training
 
 SIZE, BATCH, PHASE = 16, 4, 8  # a phase of two steps
 STAGES = [4, 8, 8, 16, 16]  # sides
@@ -249,14 +249,14 @@ def test_an_export_holds_the_stage_in_use_alone(tmp_path, name, shown):
     model = create(name, ema_decay=0.0)
     model.shown.assign(shown)
     model.enter_stage()
-    saved = export.load_saved_model(export.export(model, tmp_path / "export", {}))
-    levels = np.abs(saved.sample(3, seed=2).astype(int) - model.sample(3, seed=2))
+    loaded = saved.load_saved_model(export.export(model, tmp_path / "export", {}))
+    levels = np.abs(loaded.sample(3, seed=2).astype(int) - model.sample(3, seed=2))
     assert levels.max() <= 1
-    held = {variable.name.split(":")[0] for variable in saved.module.weights}
+    held = {variable.name.split(":")[0] for variable in loaded.module.weights}
     used = {id(variable.value) for variable in model.generator.network.variables}
     wanted = {key for key, value in model.state().items() if id(value) in used}
     assert held == wanted | ({"shown"} if model.generator.fades else set())
-    assert saved.card["image_shape"] == [SIZE, SIZE, 1]
+    assert loaded.card["image_shape"] == [SIZE, SIZE, 1]
 
 
 def test_pictures_lie_between_black_and_white():
@@ -285,7 +285,7 @@ def test_a_whole_run_grows_and_is_resumed(tmp_path):
     assert whole.weights_sha256 == parts.weights_sha256
     assert whole.model.enter_stage() == 2
     assert (whole.run_dir / "samples" / "training.gif").exists()
-    cards = [export.load_saved_model(each.export_dir).card for each in (whole, parts)]
+    cards = [saved.load_saved_model(each.export_dir).card for each in (whole, parts)]
     assert [card["image_shape"] for card in cards] == [[8, 8, 1]] * 2
 
 

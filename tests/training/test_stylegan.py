@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 import tfgans
-from tfgans import UsageError, cli, export, randomness, registry, walks
+from tfgans import UsageError, cli, export, randomness, registry, saved, walks
 
 SIZE, LAYERS = 16, 6  # 4, 8 and 16 pixels
 OPTIONS = {**registry.load("stylegan").tiny, "ema_decay": 0.0}
@@ -34,8 +34,8 @@ def folder(model, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def saved(folder):
-    return export.load_saved_model(folder)
+def exported(folder):
+    return saved.load_saved_model(folder)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def plain(tmp_path_factory):
     """A SavedModel of another kind."""
     row = registry.load("nsgan")
     other = tfgans.create(row, tfgans.DataSpec((8, 8, 1)), **row.tiny)
-    return export.load_saved_model(export.export(other, tmp_path_factory.mktemp("plain") / "x", {}))
+    return saved.load_saved_model(export.export(other, tmp_path_factory.mktemp("plain") / "x", {}))
 
 
 # Mixing in training.
@@ -117,25 +117,27 @@ def test_truncation_is_psi(model):
     assert np.ptp(alike, axis=0).max() <= 1, "at psi 0 all pictures are one"
 
 
-def test_the_card_says_psi(saved, plain):
-    assert saved.card["truncation"].startswith("psi")
-    assert saved.card["num_styles"] == saved.num_styles == LAYERS
+def test_the_card_says_psi(exported, plain):
+    assert exported.card["truncation"].startswith("psi")
+    assert exported.card["num_styles"] == exported.num_styles == LAYERS
     assert plain.card["truncation"].startswith("threshold on |z|")
     assert plain.num_styles == 0
 
 
-def test_a_saved_model_truncates_and_mixes_as_the_model_does(model, saved):
+def test_a_saved_model_truncates_and_mixes_as_the_model_does(model, exported):
     for psi in (None, 0.5):
-        levels = saved.sample(5, 3, truncation=psi) - model.sample(5, 3, truncation=psi).astype(int)
+        levels = exported.sample(5, 3, truncation=psi) - model.sample(5, 3, truncation=psi).astype(
+            int
+        )
         assert np.abs(levels).max() <= 1
     one, other = (model.draw_latent(70, seed, math.inf).numpy() for seed in (0, 1))
     for crossover in range(LAYERS + 1):
         wanted = model.mix(one, other, crossover, math.inf)
-        np.testing.assert_allclose(saved.mix(one, other, crossover), wanted, atol=1e-5)
-    np.testing.assert_allclose(saved.mix(one, other, 0), model.generate(other), atol=1e-5)
-    np.testing.assert_allclose(saved.mix(one, other, LAYERS), model.generate(one), atol=1e-5)
+        np.testing.assert_allclose(exported.mix(one, other, crossover), wanted, atol=1e-5)
+    np.testing.assert_allclose(exported.mix(one, other, 0), model.generate(other), atol=1e-5)
+    np.testing.assert_allclose(exported.mix(one, other, LAYERS), model.generate(one), atol=1e-5)
     wanted = model.mix(one, other, 2, 0.5)
-    np.testing.assert_allclose(saved.mix(one, other, 2, truncation=0.5), wanted, atol=1e-5)
+    np.testing.assert_allclose(exported.mix(one, other, 2, truncation=0.5), wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -146,17 +148,17 @@ def test_a_saved_model_truncates_and_mixes_as_the_model_does(model, saved):
         (1.5, "must be an int"),
     ],
 )
-def test_layers_that_are_not_there_are_refused(saved, crossover, says):
-    latents = np.zeros((2, saved.latent_dim))
+def test_layers_that_are_not_there_are_refused(exported, crossover, says):
+    latents = np.zeros((2, exported.latent_dim))
     with pytest.raises(UsageError, match=says):
-        saved.mix(latents, latents, crossover)
+        exported.mix(latents, latents, crossover)
 
 
 # The picture.
 
 
-def test_a_mixed_picture_shows_sources_and_what_they_give(model, saved):
-    rows = walks.mix(saved, mix="2x3:4", seed=5, truncation=0.7)
+def test_a_mixed_picture_shows_sources_and_what_they_give(model, exported):
+    rows = walks.mix(exported, mix="2x3:4", seed=5, truncation=0.7)
     assert [row.shape for row in rows] == [(4, SIZE, SIZE, 1)] * 3
     assert (rows[0][0] == walks.BLANK).all()
     latents = model.draw_latent(5, 5, math.inf)
@@ -170,30 +172,30 @@ def test_a_mixed_picture_shows_sources_and_what_they_give(model, saved):
         assert np.abs(row[1:] - (mixed + 1) * 127.5).max() <= 1.01
 
 
-def test_by_default_a_third_of_the_layers_are_the_row_s(saved):
-    one, other = walks.mix(saved, mix="1x2"), walks.mix(saved, mix="1x2:2")
+def test_by_default_a_third_of_the_layers_are_the_row_s(exported):
+    one, other = walks.mix(exported, mix="1x2"), walks.mix(exported, mix="1x2:2")
     assert all(np.array_equal(*rows) for rows in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize("mix", ["", "3", "0x2", "2x0", "2x2:0", "2x2:6", "axb", "2x2:", "9999x99"])
-def test_a_picture_that_cannot_be_is_refused(saved, mix):
+def test_a_picture_that_cannot_be_is_refused(exported, mix):
     with pytest.raises(UsageError, match=rf"^mix='{mix}' must be rows and columns, as 3x5"):
-        walks.mix(saved, mix=mix)
+        walks.mix(exported, mix=mix)
 
 
-def test_what_does_not_go_with_mixing_is_refused(saved, plain):
+def test_what_does_not_go_with_mixing_is_refused(exported, plain):
     with pytest.raises(UsageError, match="mix=2x2: this model has no styles to mix"):
         walks.mix(plain, mix="2x2")
     with pytest.raises(UsageError, match="this model has no styles to mix"):
         plain.mix(np.zeros((1, 4)), np.zeros((1, 4)), 1)
     with pytest.raises(UsageError, match="num=3: mix=2x2 says how many"):
-        walks.mix(saved, mix="2x2", num=3)
+        walks.mix(exported, mix="2x2", num=3)
     with pytest.raises(UsageError, match="label=1: this model makes pictures without labels"):
-        walks.mix(saved, mix="2x2", label="1")
+        walks.mix(exported, mix="2x2", label="1")
 
 
-def test_ways_between_latents_have_truncated_styles(model, saved):
-    rows = walks.interpolate(saved, interpolate=3, num=2, seed=1, truncation=0.5)
+def test_ways_between_latents_have_truncated_styles(model, exported):
+    rows = walks.interpolate(exported, interpolate=3, num=2, seed=1, truncation=0.5)
     ends = model.sample(4, seed=1, truncation=0.5).astype(int)
     assert np.abs(np.stack([rows[0][0], rows[0][2], rows[1][0], rows[1][2]]) - ends).max() <= 1
 

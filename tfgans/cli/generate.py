@@ -111,9 +111,9 @@ def run(arguments: dict[str, Any]) -> None:
 def _draw(arguments: dict[str, Any]) -> "Rows":
     """Returns the pictures in rows; those of a plain sample are one."""
     import_tensorflow()
-    from tfgans import export, walks
+    from tfgans import saved, walks
 
-    model = export.load_saved_model(arguments["model"])
+    model = saved.load_saved_model(arguments["model"])
     ways = [way for way in ("interpolate", "arithmetic", "mix") if arguments[way] is not None]
     if len(ways) > 1:
         raise UsageError(f"--{ways[0]} and --{ways[1]} are two pictures: give one of them")
