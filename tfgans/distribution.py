@@ -199,9 +199,8 @@ def place(name: str = "auto", replicas: int = 1) -> Placement:
 def precision() -> str:
     """Returns the fastest precision that the devices of this machine train well in.
 
-    bfloat16 on GPUs of compute capability 8 and above and on processors with AMX; float16, whose
-    losses are scaled, on GPUs of 7 to 7.5; else float32. A processor that has bfloat16 in AVX-512
-    only is slower with it (measured).
+    bfloat16 on GPUs of compute capability 8 and above and on processors that multiply it (AMX or
+    AVX-512's); float16, whose losses are scaled, on GPUs of 7 to 7.5; else float32.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
@@ -210,7 +209,8 @@ def precision() -> str:
         if capability >= (8, 0):
             return "mixed_bfloat16"
         return "mixed_float16" if capability >= (7, 0) else "float32"
-    return "mixed_bfloat16" if "amx_bf16" in _processor_flags() else "float32"
+    multiplies = {"amx_bf16", "avx512_bf16"} & set(_processor_flags())
+    return "mixed_bfloat16" if multiplies else "float32"
 
 
 def _of_processes(found, devices):

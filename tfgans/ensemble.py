@@ -52,9 +52,9 @@ def train(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, 
     count = _number(variant, specialists, before)
     if count == 1:
         return training.train(variant, run_dir=run_dir, resume=resume, **given)
-    plans = resolve(variant, specialists=count, **given)
-    folder = _folder(variant, run_dir, before, plans, given)
-    export_dir = pathlib.Path(plans[0]["export_dir"])
+    parts = resolve(variant, specialists=count, **given)
+    folder = _folder(variant, run_dir, before, parts, given)
+    export_dir = pathlib.Path(parts[0]["export_dir"])
     jobs = [
         {
             **given,
@@ -64,7 +64,7 @@ def train(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, 
             "export_dir": str(folder / EXPORTS / str(index)),
             "resume": resume,
         }
-        for index, plan in enumerate(plans)
+        for index, plan in enumerate(parts)
     ]
     _run(jobs, min(parallel, count))
     card = join([job["export_dir"] for job in jobs], export_dir)
@@ -223,9 +223,9 @@ def _begun(variant, run_dir):
     return run_dir, runs.read_json(path) if path.is_file() else {}
 
 
-def _folder(variant, run_dir, before, plans, given) -> pathlib.Path:
+def _folder(variant, run_dir, before, parts, given) -> pathlib.Path:
     """Returns the folder of all, made or found, with what was given written in it."""
-    told = {"variant": str(variant), "groups": [plan["classes"] for plan in plans], "given": given}
+    told = {"variant": str(variant), "groups": [plan["classes"] for plan in parts], "given": given}
     if before:
         same = all(before[key] == told[key] for key in ("variant", "groups"))
         if not same:
@@ -235,7 +235,7 @@ def _folder(variant, run_dir, before, plans, given) -> pathlib.Path:
             )
         return pathlib.Path(run_dir)
     if run_dir is None:
-        folder = runs.make_run_dir(plans.RUNS, str(variant), plans[0]["dataset"])
+        folder = runs.make_run_dir(plans.RUNS, str(variant), parts[0]["dataset"])
     else:
         folder = runs.open_run_dir(run_dir)
     runs.write_json(folder / runs.ENSEMBLE_FILE, told)

@@ -101,12 +101,12 @@ def over_workloads(script, options, names, told, play, table):
     """
     result = json.loads(options.out.read_text("utf-8")) if options.out.exists() else {}
     found = result.get("workloads", {})
+    place = script if options.out == results_of(script) else f"{script} --out={options.out}"
     for name in options.workloads:
         found[name] = {**found.get(name, {}), **play(name)}
         kept = {key: found[key] for key in names if key in found}
-        result = {"command": f"python benchmarks/{script}", **told, "workloads": kept}
+        result = {"command": f"python benchmarks/{place}", **told, "workloads": kept}
         write(options.out, result)
-    place = script if options.out == results_of(script) else f"{script} --out={options.out}"
     if marks(place)[0] in DOCUMENT.read_text("utf-8") and not options.tiny:
         publish(place, table(result))
     unequal = [name for name in options.workloads if not found[name].get("equal", True)]

@@ -133,7 +133,8 @@ def test_devices_cannot_be_split_once_in_use():
     ("flags", "precision"),
     [
         ({"amx_bf16", "avx512_bf16"}, "mixed_bfloat16"),
-        ({"avx512_bf16"}, "float32"),
+        ({"avx512_bf16"}, "mixed_bfloat16"),
+        ({"avx512f"}, "float32"),
         ({}, "float32"),
     ],
 )
