@@ -18,7 +18,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import tfgans
-from tfgans import TrainingError, callbacks, registry
+from tfgans import TrainingError, callbacks, images, registry
 from tfgans import checkpoints as checkpoints_
 from tfgans import events as events_
 
@@ -282,7 +282,7 @@ def test_grid_of_a_model_with_labels_has_a_row_for_each_of_up_to_16_classes(tmp_
     with Image.open(tmp_path / "step-000001.png") as picture:
         levels = np.asarray(picture)
     rows = [np.full((8, 4, 4, 1), label, np.uint8) for label in range(0, 32, 2)]
-    assert np.array_equal(levels, callbacks.images.grid_of_rows(rows)[..., 0])
+    assert np.array_equal(levels, images.grid_of_rows(rows)[..., 0])
 
 
 def test_animation_leaves_out_pictures_of_an_undone_future(tmp_path):
