@@ -83,7 +83,8 @@ _ACGAN = Variant(
     optimizers={"g_optimizer": optimizers.Adam, "d_optimizer": optimizers.Adam},
     options={
         "ema_decay": 0.999,
-        "generator.label_dim": 50,
+        "generator.latent_dim": 64,
+        "generator.label_dim": 16,
         "discriminator.labels": "told",
         "g_optimizer.learning_rate": 2e-4,
         "g_optimizer.beta_1": 0.5,
