@@ -156,3 +156,18 @@ def test_a_row_is_trained_and_judged_only_where_it_must_be(
     assert made(fingerprint="same", code_sha256="old") == []
     assert made(fingerprint="other", code_sha256="old") == ["train"]
     assert made(fingerprint=None, code_sha256="old") == ["train"]
+
+
+def test_each_picture_of_latents_stands_below_its_command(repo, monkeypatch):
+    monkeypatch.syspath_prepend(str(repo / "tools"))
+    import pictures
+
+    page = (repo / "docs" / "latents.md").read_text("utf-8")
+    shown = re.findall(r"^!\[\]\((.*)\)$", page, re.MULTILINE)
+    made = []
+    for words in pictures.commands():
+        options = dict(word[2:].split("=", 1) for word in words[1:])
+        assert (repo / options["model"] / "saved_model.pb").is_file()
+        made.append(options["out"].removeprefix("docs/"))
+    assert made == shown
+    assert len(made) >= 6
