@@ -95,20 +95,28 @@ def load(path):
     raise UsageError(f"{str(path)!r} is no .keras file, no run folder and no SavedModel")
 
 
+def planned(plan):
+    """Returns the model of a run's options, as `options.json` holds them, untrained.
+
+    Raises:
+        UsageError: As `create`.
+    """
+    labels = plan.get("labels", plan.get("classes"))  # older code noted what was asked for
+    return create(
+        plan["variant"],
+        DataSpec(tuple(plan["image_shape"]), plan["num_classes"], labels),
+        seed=plan["seed"],
+        steps=plan["steps"],
+        jit=plan["jit"],
+        accumulate=plan.get("accumulate", 1),
+        **plan["options"],
+    )
+
+
 def _load_run(path):
     stored = runs.read_options(path)
-    labels = stored.get("labels", stored.get("classes"))  # older code noted what was asked for
-    data = DataSpec(tuple(stored["image_shape"]), stored["num_classes"], labels)
     with runs.precision_scope(stored["precision"]):
-        model = create(
-            stored["variant"],
-            data,
-            seed=stored["seed"],
-            steps=stored["steps"],
-            jit=stored["jit"],
-            accumulate=stored.get("accumulate", 1),
-            **stored["options"],
-        )
+        model = planned(stored)
     if not checkpoints.restore(checkpoints.manager(model, path)):
         raise UsageError(f"{str(path)!r} holds no checkpoint yet")
     return model

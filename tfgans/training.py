@@ -24,7 +24,6 @@ from tfgans import (
     runs,
 )
 from tfgans.errors import UsageError
-from tfgans.variant import DataSpec
 
 _EVAL_PICTURES = 1000
 
@@ -124,16 +123,7 @@ def resolve(variant, *, run_dir=None, resume=False, **given) -> dict[str, Any]:
 
 def _model(plan, resumed) -> keras.Model:
     """Returns the model, started from `init_from` but where the folder `resumed` has gone on."""
-    spec = DataSpec(tuple(plan["image_shape"]), plan["num_classes"], plan["labels"])
-    model = factory.create(
-        plan["variant"],
-        spec,
-        seed=plan["seed"],
-        steps=plan["steps"],
-        jit=plan["jit"],
-        accumulate=plan["accumulate"],
-        **plan["options"],
-    )
+    model = factory.planned(plan)
     begun = resumed is not None and checkpoints.last_step(resumed) is not None
     if plan["init_from"] and not begun:
         checkpoints.copy_networks(factory.load(plan["init_from"]), model)

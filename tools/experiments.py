@@ -8,6 +8,8 @@ import statistics
 import subprocess
 import sys
 
+from tfgans import runs
+
 REPO = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = REPO / "docs" / "results"
 METRICS = "fid,precision_recall,density_coverage"
@@ -50,8 +52,7 @@ def _plain(line, scratch):
 
 def read_log(scratch):
     """Returns the lines of a run's metrics, each {step, seconds, ...}."""
-    text = pathlib.Path(scratch, "run", "metrics.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+    return runs.read_json_lines(pathlib.Path(scratch, "run", runs.METRICS_FILE))
 
 
 def judge(path, *words):
@@ -76,13 +77,13 @@ def write(name, result):
     (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
 
 
-def figures(runs, columns):
-    """Returns a cell for each column: mean and standard deviation over runs."""
+def figures(results, columns):
+    """Returns a cell for each column: mean and standard deviation over the results of runs."""
     cells = []
     for key, field in columns.values():
-        found = [run["metrics"][key][field] for run in runs if key in run.get("metrics", {})]
+        found = [one["metrics"][key][field] for one in results if key in one.get("metrics", {})]
         cells.append(spread(found, 3))
-    failed = sum("failure" in run for run in runs)
+    failed = sum("failure" in one for one in results)
     return [*cells[:-1], f"{cells[-1]} ({failed} failed)"] if failed else cells
 
 

@@ -4,8 +4,8 @@
 
 The same networks, loss and batches three times: grown, from 4 pixels a side on; at the full size
 for the time that the grown run took; and on to as many images. Each is judged against training
-pictures. Writes docs/results/growth.json and growth.png, skips what is there, and a table of
-docs/ideas.md.
+pictures. Writes docs/results/growth.json and pictures beside it, skips what is there, and a table
+of docs/ideas.md.
 """
 
 import argparse
@@ -51,14 +51,6 @@ def main():
     experiments.write_tables("ideas.md", {NAME: table(result)})
 
 
-def sides(image_size):
-    """Returns the sizes of the pictures, from 4 to 7 pixels on."""
-    found = [image_size]
-    while found[0] >= 8:
-        found.insert(0, found[0] // 2)
-    return found
-
-
 def words_of(given, start_size):
     """Returns the options of train.py."""
     settings = [f"{player}.base={BASE}" for player in ("generator", "discriminator")]
@@ -72,7 +64,9 @@ def words_of(given, start_size):
 
 def grown(given, scratch):
     """Returns the figures of a run through all sizes, with the time of each stage."""
-    sizes = sides(given.image_size)
+    from tfgans.networks import growing
+
+    sizes, _ = growing.sizes((given.image_size, given.image_size, 3), 0)
     phases = 2 * (len(sizes) - 1) + LAST_PHASES
     steps = phases * given.phase_images // BATCH
     words = [*words_of(given, 0), f"--steps={steps}"]
@@ -84,9 +78,10 @@ def grown(given, scratch):
     shown[-1] = steps * BATCH
     at = np.interp(shown, [BATCH * line["step"] for line in lines], [s["seconds"] for s in lines])
     at[0] = 0.0
-    names = [f"{sizes[0]}x{sizes[0]}"]
-    for size in sizes[1:]:
-        names += [f"fading to {size}x{size}", f"{size}x{size}"]
+    first, *others = (f"{height}x{width}" for height, width in sizes)
+    names = [first]
+    for size in others:
+        names += [f"fading to {size}", size]
     stages = [
         {"stage": name, "images": int(images), "seconds": round(seconds, 1)}
         for name, images, seconds in zip(names, np.diff(shown), np.diff(at), strict=True)
@@ -106,13 +101,14 @@ def at_full_size(given, first, scratch):
     pace = (end["step"] - begin["step"]) / (end["seconds"] - begin["seconds"])
     steps = round(end["step"] + pace * (first["seconds"] - end["seconds"]))
     steps = min(steps, first["steps"])
-    found = {TIME: experiments.run([*words, f"--steps={steps}"], scratch, *JUDGING)}
-    draw(scratch, TIME)
     again = ["--variant=progan", "--resume", f"--steps={first['steps']}"]
-    found[IMAGES] = experiments.run(again, scratch, *JUDGING)
-    draw(scratch, IMAGES)
-    for run in found.values():
-        run["images"] = run.get("steps", 0) * BATCH
+    found = {}
+    for way, chosen in {TIME: [*words, f"--steps={steps}"], IMAGES: again}.items():
+        found[way] = experiments.run(chosen, scratch, *JUDGING)
+        if "failure" in found[way]:
+            break  # there is no run to go on with
+        found[way]["images"] = found[way]["steps"] * BATCH
+        draw(scratch, way)
     return found
 
 
