@@ -27,10 +27,12 @@ class GenerativeModel(Sampling, SerializableModel):
         ema_decay: Decay of the averaged network that is sampled and exported; 0: no average.
         latent_distribution: normal, or uniform on [-1, 1].
         classes: Labels of the training data; a network that takes a label is given only these.
+        steps: Length of the run, for what is annealed over it.
     """
 
     optimizes: ClassVar[dict[str, tuple[str, ...]]] = {}  # optimiser -> players it moves
     logs: ClassVar[tuple[str, ...]] = ()  # what `train_step` tracks
+    anneals: ClassVar[tuple[str, ...]] = ()  # options that fade over the run, unless they are 0
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class GenerativeModel(Sampling, SerializableModel):
         ema_decay=0.0,
         latent_distribution="normal",
         classes=(),
+        steps=1,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -52,7 +55,7 @@ class GenerativeModel(Sampling, SerializableModel):
         self.players = tuple(players)
         for player, network in players.items():
             setattr(self, player, network)
-        self.seed, self.ema_decay = seed, ema_decay
+        self.seed, self.steps, self.ema_decay = seed, steps, ema_decay
         self.latent_distribution, self.classes = latent_distribution, list(classes)
         self.average = None
         if ema_decay:
@@ -190,7 +193,7 @@ class GenerativeModel(Sampling, SerializableModel):
         """Draws training latents, one for each example of `like`."""
         shape = (like.shape[0], self.latent_dim)
         if self.latent_distribution == "uniform":
-            return 2.0 * self._drawn(randomness.uniform, stream, shape) - 1.0
+            return 2.0 * self.uniforms(stream, shape) - 1.0
         return self.normal(stream, shape)
 
     def normal(self, stream, shape):
@@ -199,8 +202,15 @@ class GenerativeModel(Sampling, SerializableModel):
 
     def uniform(self, stream, like):
         """Draws one number in [0, 1) for each image of `like`: shape `(batch, 1, 1, 1)`."""
-        shape = (like.shape[0], *[1] * (like.shape.rank - 1))
+        return self.uniforms(stream, (like.shape[0], *[1] * (like.shape.rank - 1)))
+
+    def uniforms(self, stream, shape):
+        """Draws numbers in [0, 1), as `normal` does."""
         return self._drawn(randomness.uniform, stream, shape)
+
+    def progress(self):
+        """Returns how much of the run is over, from 0 to 1: what is annealed follows it."""
+        return tf.minimum(tf.cast(self.step, tf.float32) / float(self.steps), 1.0)
 
     def steps_averaged(self):
         """Returns how many steps the average is old; a young one moves faster."""

@@ -55,7 +55,8 @@ def create(
         player: _made(player, builder, data, **routed(table, player))
         for player, builder in row.networks.items()
     }
-    model = row.model(**networks, seed=seed, classes=data.classes, **routed(table, ""))
+    told = {"seed": seed, "steps": steps, "classes": data.classes}
+    model = row.model(**networks, **told, **routed(table, ""))
     optimizers = {
         name: _made(
             name, _optimizer, cls, steps, model.updates_per_step(name), **routed(table, name)

@@ -5,7 +5,11 @@ are the discriminator's outputs before any sigmoid, float32 of shape `(batch, 1)
 serves, so a patch discriminator does too). s is the logistic sigmoid, E a mean over the batch.
 """
 
+import math
+
 import tensorflow as tf
+
+LOG_2 = math.log(2.0)
 
 
 def minimax_discriminator(real_logits, fake_logits, *, real_target=1.0):
@@ -167,6 +171,90 @@ def hinge_discriminator(real_logits, fake_logits):
 def hinge_generator(fake_logits):
     """-E fake, the same as `wasserstein_generator`."""
     return wasserstein_generator(fake_logits)
+
+
+def lipschitz_discriminator(real_logits, fake_logits, *, phi="exp"):
+    """E phi(fake) + E phi(-real), for a critic whose slopes a penalty holds down.
+
+    Args:
+        real_logits: Critic outputs on real images.
+        fake_logits: Critic outputs on generated images.
+        phi: A growing convex function: exp, softplus, sqrt (x + sqrt(x^2 + 1)) or linear (x).
+
+    Returns:
+        Scalar float32.
+
+    Reference:
+        Zhou et al., 2019, arXiv:1902.05687, Section 3.
+    """
+    convex = PHI[phi]
+    return tf.reduce_mean(convex(fake_logits)) + tf.reduce_mean(convex(-real_logits))
+
+
+def lipschitz_generator(fake_logits):
+    """-E fake, the same as `wasserstein_generator`."""
+    return wasserstein_generator(fake_logits)
+
+
+PHI = {
+    "exp": tf.exp,
+    "softplus": tf.nn.softplus,
+    "sqrt": lambda x: x + tf.sqrt(tf.square(x) + 1.0),
+    "linear": tf.identity,
+}
+
+
+def f_divergence_discriminator(real_logits, fake_logits, *, divergence):
+    """Minus the variational bound of an f-divergence of real from generated images.
+
+        E f*(g(fake)) - E g(real)
+
+    g maps logits into the domain of the conjugate f*; both grow with the logits. With the best
+    discriminator its value is minus the divergence.
+
+    Args:
+        real_logits: Discriminator outputs on real images.
+        fake_logits: Discriminator outputs on generated images.
+        divergence: kl, reverse_kl, pearson, squared_hellinger or jensen_shannon.
+
+    Returns:
+        Scalar float32.
+
+    Reference:
+        Nowozin et al., 2016, arXiv:1606.00709, Equation 7 and Tables 2 and 6.
+    """
+    activation, conjugate = DIVERGENCES[divergence]
+    return tf.reduce_mean(conjugate(fake_logits)) - tf.reduce_mean(activation(real_logits))
+
+
+def f_divergence_generator(fake_logits, *, divergence):
+    """-E g(fake): the paper's practical form, of which non-saturating loss is an instance.
+
+    Args:
+        fake_logits: Discriminator outputs on generated images.
+        divergence: As of `f_divergence_discriminator`.
+
+    Returns:
+        Scalar float32.
+
+    Reference:
+        Nowozin et al., 2016, arXiv:1606.00709, Section 3.2.
+    """
+    activation, _ = DIVERGENCES[divergence]
+    return -tf.reduce_mean(activation(fake_logits))
+
+
+# Divergence -> g and f*(g), both as functions of the logits.
+DIVERGENCES = {
+    "kl": (tf.identity, lambda v: tf.exp(v - 1.0)),
+    "reverse_kl": (lambda v: -tf.exp(-v), lambda v: v - 1.0),
+    "pearson": (tf.identity, lambda v: tf.square(v) / 4.0 + v),
+    "squared_hellinger": (lambda v: 1.0 - tf.exp(-v), lambda v: tf.exp(v) - 1.0),
+    "jensen_shannon": (
+        lambda v: LOG_2 - tf.nn.softplus(-v),
+        lambda v: tf.nn.softplus(v) - LOG_2,
+    ),
+}
 
 
 def class_cross_entropy(class_logits, label):

@@ -127,14 +127,20 @@ def _resumed_plan(run_dir, given) -> dict[str, Any]:
     stored = {**DEFAULTS, **stored}  # those of older code lack some
     if "strategy" in given:
         given = {"replicas": DEFAULTS["replicas"], **given}
-    scheduled = [key for key in stored["options"] if key.endswith(".schedule")]
-    fixed = ["steps"] if any(stored["options"][key] != "constant" for key in scheduled) else []
+    fixed = ["steps"] if _depends_on_steps(stored) else []
     plan = runs.check_resume(stored, given, fixed=fixed)
     done = checkpoints.last_step(run_dir) or 0
     if done > plan["steps"]:
         where = f"the run in {str(run_dir)!r} is at step {done} already"
         raise UsageError(f"steps={plan['steps']}: {where}")
     return plan
+
+
+def _depends_on_steps(plan) -> bool:
+    """Whether a rate or a weight of the run falls with its length."""
+    options, anneals = plan["options"], registry.load(plan["variant"]).model.anneals
+    scheduled = [value for key, value in options.items() if key.endswith(".schedule")]
+    return any(value != "constant" for value in scheduled) or any(map(options.get, anneals))
 
 
 def _check_places(plan, run_dir, resume) -> None:

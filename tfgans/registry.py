@@ -74,6 +74,11 @@ _ENTRIES = (
     Entry("biggan", "biggan", "Brock et al., 2018, arXiv:1809.11096", needs=LABELLED),
     Entry("progan", "progan", "Karras et al., 2017, arXiv:1710.10196"),
     Entry("stylegan", "stylegan", "Karras et al., 2018, arXiv:1812.04948"),
+    Entry("r1gan", "r1gan", "Mescheder et al., 2018, arXiv:1801.04406"),
+    Entry("dragan", "dragan", "Kodali et al., 2017, arXiv:1705.07215"),
+    Entry("roth", "roth", "Roth et al., 2017, arXiv:1705.09367"),
+    Entry("lgan", "lgan", "Zhou et al., 2019, arXiv:1902.05687"),
+    Entry("fgan", "fgan", "Nowozin et al., 2016, arXiv:1606.00709"),
     Entry("vae", "vae", "Kingma and Welling, 2013, arXiv:1312.6114", family="autoencoder"),
 )
 

@@ -47,6 +47,19 @@ def mean(values: list) -> list:
     return [None if value is None else next(means) for value in values]
 
 
+def gathered(values):
+    """Returns the rows of all replicas, with gradients that `mean` makes those of the whole."""
+    if not several():
+        return values
+    return tf.distribute.get_replica_context().all_gather(values, axis=0)
+
+
+def std(values):
+    """Returns the standard deviation of all numbers of all replicas, a scalar."""
+    first, second = mean([tf.reduce_mean(values), tf.reduce_mean(tf.square(values))])
+    return tf.sqrt(tf.maximum(second - tf.square(first), 0.0))
+
+
 def expecting_means(optimizer):
     """Keeps a Keras optimiser from summing the gradients of the replicas, and returns it.
 

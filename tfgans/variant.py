@@ -11,7 +11,7 @@ from typing import Any
 from tfgans.errors import UsageError, did_you_mean, whole
 
 # Arguments that the framework fills in; everything else a constructor names is an option.
-_NOT_OPTIONS = {"self", "data", "seed", "classes", "args", "kwargs"}
+_NOT_OPTIONS = {"self", "data", "seed", "steps", "classes", "args", "kwargs"}
 
 _OPTIMIZER_OPTIONS = {
     "learning_rate": "Step size of the optimiser.",

@@ -32,6 +32,7 @@ from tfgans.growing import GrowingModel
 from tfgans.variant import routed
 
 CRITIC = ("discriminator",)
+OTHER_WORDS = {"normal": "uniform", "exp": "softplus", "kl": "pearson"}
 HALF = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
 
 
@@ -75,6 +76,7 @@ def check_options_matter(subject):
     """Each constructor argument of the class changes a step, or what is drawn after it."""
 
     def outcome(model):
+        model.step.assign(model.steps // 2)  # what is annealed is under way
         subject.eager_steps(model, 1)
         return model.weights_sha256(), model.sample(4).tobytes()
 
@@ -481,7 +483,7 @@ def _another(value):
         return value + 3
     if isinstance(value, float):
         return value / 16 + 0.03  # of a decay too little for the ramp to hide it
-    return {"normal": "uniform"}.get(value, value)
+    return OTHER_WORDS.get(value, value)
 
 
 def _add_contrast(model):

@@ -188,6 +188,90 @@ def test_hinge_ends_at_the_margin():
     assert not np.any(by_fake)
 
 
+PHI = {
+    "exp": lambda x: (np.exp(x), np.exp(x)),
+    "softplus": lambda x: (np.log1p(np.exp(x)), 1 / (1 + np.exp(-x))),
+    "sqrt": lambda x: (x + np.sqrt(x**2 + 1), 1 + x / np.sqrt(x**2 + 1)),
+    "linear": lambda x: (x, np.ones_like(x)),
+}
+
+
+@pytest.mark.parametrize("phi", losses.PHI)
+def test_lipschitz_losses(phi):
+    real, fake = np.array(LINEAR["real"]), np.array(LINEAR["fake"])
+    value, (by_real, by_fake) = value_and_gradients(
+        lambda real, fake: losses.lipschitz_discriminator(real, fake, phi=phi),
+        column(real),
+        column(fake),
+    )
+    (of_real, slope_real), (of_fake, slope_fake) = PHI[phi](-real), PHI[phi](fake)
+    np.testing.assert_allclose(value, of_real.mean() + of_fake.mean(), rtol=1e-6)
+    np.testing.assert_allclose(by_real, column(-slope_real / 3), rtol=1e-6)
+    np.testing.assert_allclose(by_fake, column(slope_fake / 3), rtol=1e-6)
+    assert float(losses.lipschitz_generator(column(fake))) == pytest.approx(-2 / 3)
+
+
+# f of the divergence E_q f(p / q) of p, the data, from q; f'(1) need not be 0.
+F = {
+    "kl": lambda u: u * np.log(u),
+    "reverse_kl": lambda u: -np.log(u),
+    "pearson": lambda u: (u - 1) ** 2,
+    "squared_hellinger": lambda u: (np.sqrt(u) - 1) ** 2,
+    "jensen_shannon": lambda u: -(u + 1) * np.log((1 + u) / 2) + u * np.log(u),
+}
+RATIOS = np.array([0.2, 0.5, 0.9, 1.0, 1.6, 3.0])
+
+
+def f_slope(name, ratios):
+    return (F[name](ratios + 1e-6) - F[name](ratios - 1e-6)) / 2e-6
+
+
+@pytest.mark.parametrize("name", losses.DIVERGENCES)
+def test_f_divergence_conjugates(name):
+    """f*(t) = sup over u of u t - f(u), at t = g(v)."""
+    activation, conjugate = losses.DIVERGENCES[name]
+    logits = np.linspace(-1.5, 0.6, 8).astype("float32")
+    levels = activation(tf.constant(logits)).numpy().astype("float64")
+    ratios = np.exp(np.linspace(-9, 9, 400001))
+    wanted = np.max(ratios * levels[:, None] - F[name](ratios), axis=1)
+    np.testing.assert_allclose(conjugate(tf.constant(logits)), wanted, atol=2e-6)
+    assert (np.diff(levels) > 0).all(), "real is not where the logits are large"
+
+
+@pytest.mark.parametrize("name", losses.DIVERGENCES)
+def test_the_best_discriminator_gives_the_divergence(name):
+    """Its g(v) is f'(p / q): then the loss is minus the divergence, and nothing is below it."""
+    q = np.array([0.3, 0.2, 0.1, 0.15, 0.15, 0.1])
+    p = q * RATIOS / np.sum(q * RATIOS)
+    wanted = np.sum(q * F[name](p / q))
+    activation, conjugate = losses.DIVERGENCES[name]
+    grid = np.linspace(-12, 12, 240001).astype("float32")
+    levels = activation(tf.constant(grid)).numpy()
+    best = grid[np.abs(levels[:, None] - f_slope(name, p / q)).argmin(axis=0)]
+
+    def loss(logits):
+        """Images drawn as often as p and q say."""
+        counts = np.round(np.stack([p, q]) * 200000).astype(int)
+        real, fake = (np.repeat(logits, count) for count in counts)
+        made = losses.f_divergence_discriminator(column(real), column(fake), divergence=name)
+        return float(made)
+
+    np.testing.assert_allclose(-loss(best), wanted, rtol=2e-4)
+    for moved in (best + 0.05, best - 0.05):
+        assert loss(moved) > loss(best) + 1e-5
+
+
+def test_jensen_shannon_is_the_non_saturating_game_but_for_constants():
+    real, fake = column(CROSS_ENTROPY["real"]), column(CROSS_ENTROPY["fake"])
+    told = {"divergence": "jensen_shannon"}
+    value = losses.f_divergence_discriminator(real, fake, **told)
+    np.testing.assert_allclose(
+        value, losses.non_saturating_discriminator(real, fake) - 2 * LN2, rtol=1e-5
+    )
+    value = losses.f_divergence_generator(fake, **told)
+    np.testing.assert_allclose(value, losses.non_saturating_generator(fake) - LN2, rtol=1e-5)
+
+
 # softmax(0, ln 2, ln 5) = 1/8, 2/8, 5/8
 EIGHTHS = [0.0, LN2, math.log(5)]
 

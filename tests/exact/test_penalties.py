@@ -231,12 +231,160 @@ def test_r1_of_a_float16_critic_does_not_overflow():
     np.testing.assert_allclose(value, 110592.0, rtol=1e-3)
 
 
-def test_stylegan_weighs_r1_with_half_of_gamma():
-    model = tiny("stylegan", r1_weight=0.5)
+@pytest.mark.parametrize(("name", "weight"), [("stylegan", 10.0), ("r1gan", 1.0)])
+def test_r1_is_weighed_with_half_of_gamma(name, weight):
+    model = tiny(name, r1_weight=0.5)
     np.testing.assert_allclose(
         model.r1_penalty(linear(THREE_FOUR), REAL, FAKE), 0.25 * 25.0, rtol=1e-6
     )
-    assert tiny("stylegan").r1_weight == 10.0
+    assert tiny(name).r1_weight == weight
+
+
+def test_dragan_penalty_of_a_quadratic_critic():
+    """Near 3 with a deviation of 2 and noise of 1/2 are pixels of 3.5: a norm of 7."""
+    half = tf.fill(REAL.shape, 0.5)
+    value = penalties.dragan_penalty(half_square, REAL, FAKE, std=2.0, noise=half)
+    np.testing.assert_allclose(value, (7.0 - 1.0) ** 2, rtol=1e-6)
+    value = penalties.dragan_penalty(linear(THREE_FOUR), REAL, FAKE, std=2.0, noise=half)
+    np.testing.assert_allclose(value, 16.0, rtol=1e-6)
+
+
+def test_dragan_takes_the_deviation_of_all_pixels_and_noise_of_each():
+    model = tiny("dragan", gp_weight=0.5)
+    real = tf.random.stateless_normal((6, 2, 2, 1), (0, 1))
+    u = randomness.uniform(model.seed, model.step, "gradient_penalty", real.shape)
+    near = real.numpy() + 0.5 * real.numpy().std() * u.numpy()
+    wanted = np.mean((np.sqrt((near**2).sum((1, 2, 3))) - 1.0) ** 2)
+    np.testing.assert_allclose(
+        model.gradient_penalty(half_square, real, FAKE), 0.5 * wanted, rtol=1e-5
+    )
+
+
+def shifted(critic, level):
+    return lambda image: critic(image) + level
+
+
+def test_roth_penalty_in_closed_form():
+    """Of pixels of 0, s(ln 3) = 3/4: (1/4)^2 and (3/4)^2 of the squared norm 25."""
+    zero = tf.zeros((4, 2, 2, 1))
+    critic = shifted(linear(THREE_FOUR), math.log(3.0))
+    value = penalties.roth_penalty(critic, zero, zero)
+    assert value.dtype == tf.float32
+    np.testing.assert_allclose(value, 25.0 / 16 + 25.0 * 9 / 16, rtol=1e-6)
+    # The quadratic critic: logits of 18 and 2, squared slopes of 36 and 4.
+    sure, unsure = 1.0 / (1.0 + math.exp(18.0)), 1.0 / (1.0 + math.exp(-2.0))
+    value = penalties.roth_penalty(half_square, REAL, FAKE)
+    np.testing.assert_allclose(value, 36.0 * sure**2 + 4.0 * unsure**2, rtol=1e-5)
+
+
+def test_roth_penalty_averages_products_and_not_factors():
+    image = tf.stack([tf.zeros((2, 2, 1)), tf.ones((2, 2, 1))])
+    shares = [1.0 / (1.0 + math.exp(level)) for level in (0.0, 2.0)]
+    wanted = (shares[0] ** 2 * 0.0 + shares[1] ** 2 * 4.0) / 2
+    value = penalties.roth_penalty(half_square, image, tf.zeros_like(image))
+    np.testing.assert_allclose(value, wanted, rtol=1e-6)
+
+
+def test_gradient_of_roth_by_the_level_of_the_critic():
+    """The shares are not held constant: d (1 - s)^2 = -2 (1 - s)^2 s, d s^2 = 2 s^2 (1 - s)."""
+    level, zero = tf.constant(math.log(3.0)), tf.zeros((4, 2, 2, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(level)
+        value = penalties.roth_penalty(shifted(linear(THREE_FOUR), level), zero, zero)
+    wanted = 25.0 * (-2.0 / 16 * 3 / 4 + 2.0 * 9 / 16 / 4)
+    np.testing.assert_allclose(tape.gradient(value, level), wanted, rtol=1e-6)
+
+
+def test_roth_gamma_falls_to_its_share_over_the_run():
+    """0.5 * 0.04^t at t = 0, 1/2, 1 and beyond; half of it weighs the penalty."""
+    model = tfgans.create(
+        "roth",
+        tfgans.DataSpec((8, 8, 1)),
+        steps=10,
+        roth_weight=0.5,
+        final_share=0.04,
+        **registry.load("roth").tiny,
+    )
+    penalty = float(penalties.roth_penalty(half_square, REAL, FAKE))
+    for step, gamma in ((0, 0.5), (5, 0.1), (10, 0.02), (15, 0.02)):
+        model.step.assign(step)
+        value = model.roth_penalty(half_square, REAL, FAKE)
+        np.testing.assert_allclose(value, gamma / 2 * penalty, rtol=1e-5)
+
+
+def test_lipschitz_penalty_is_of_the_steepest_image_alone():
+    """Four pixels of 4 e - 1 at e = 0, 1/4, 1/2, 1: squared norms 4, 0, 4, 36."""
+    value = penalties.lipschitz_penalty(half_square, REAL, FAKE, noise=MIX)
+    np.testing.assert_allclose(value, 36.0, rtol=1e-6)
+    with tf.GradientTape() as tape:
+        tape.watch(REAL)
+        value = penalties.lipschitz_penalty(half_square, REAL, FAKE, noise=MIX)
+    by_image = tape.gradient(value, REAL).numpy()
+    np.testing.assert_array_equal(by_image[:3], 0.0)
+    np.testing.assert_allclose(by_image[3], 6.0, rtol=1e-6)
+
+
+def test_lgan_weighs_its_penalty():
+    value = tiny("lgan", lipschitz_weight=0.5).lipschitz_penalty(linear(THREE_FOUR), REAL, FAKE)
+    np.testing.assert_allclose(value, 0.5 * 25.0, rtol=1e-6)
+
+
+SLOPES = {  # of the weights w of a tanh unit, whose slope at x is w (1 - tanh(w x)^2)
+    "r1": lambda critic, real, fake, mix: penalties.r1_penalty(critic, real, fake),
+    "roth": lambda critic, real, fake, mix: penalties.roth_penalty(critic, real, fake),
+    "lipschitz": lambda critic, real, fake, mix: penalties.lipschitz_penalty(
+        critic, real, fake, noise=mix
+    ),
+    "dragan": lambda critic, real, fake, mix: penalties.dragan_penalty(
+        critic, real, fake, std=1.0, noise=mix + tf.zeros_like(real)
+    ),
+}
+
+
+def numpy_slopes(name, outer, inner, real, fake, mix):
+    """The same penalties of the critic outer tanh(inner x), in float64."""
+
+    def logits_and_squares(points):
+        hidden = np.tanh(points @ inner.T)
+        slopes = ((1.0 - hidden**2) * outer) @ inner
+        return hidden @ outer, (slopes**2).sum(axis=1)
+
+    if name == "r1":
+        return logits_and_squares(real)[1].mean()
+    if name == "lipschitz":
+        return logits_and_squares(mix * real + (1.0 - mix) * fake)[1].max()
+    if name == "dragan":
+        squares = logits_and_squares(real + 0.5 * mix)[1]
+        return np.mean((np.sqrt(squares) - 1.0) ** 2)
+    (real_logits, real_squares), (fake_logits, fake_squares) = map(logits_and_squares, (real, fake))
+    real_part = real_squares / (1.0 + np.exp(real_logits)) ** 2
+    return np.mean(real_part) + np.mean(fake_squares / (1.0 + np.exp(-fake_logits)) ** 2)
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_second_order_gradients_of_all_penalties_against_differences(name):
+    generator = np.random.default_rng(1)
+    outer, inner = generator.normal(size=5), generator.normal(size=(5, 4))
+    real, fake = generator.uniform(-1, 1, (2, 6, 4))
+    mix = generator.uniform(size=(6, 1))
+    weights = [tf.constant(outer, tf.float32), tf.constant(inner, tf.float32)]
+
+    def critic(image):
+        hidden = tf.tanh(tf.reshape(image, (-1, 4)) @ tf.transpose(weights[1]))
+        return tf.reduce_sum(hidden * weights[0], axis=1, keepdims=True)
+
+    images = [tf.reshape(tf.constant(each, tf.float32), (6, 2, 2, 1)) for each in (real, fake)]
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        value = SLOPES[name](critic, *images, noise(*mix[:, 0]))
+    np.testing.assert_allclose(
+        value, numpy_slopes(name, outer, inner, real, fake, mix), rtol=1e-5
+    )
+    wanted = differences.gradients(
+        lambda *moved: numpy_slopes(name, *moved, real, fake, mix), outer, inner
+    )
+    for found, each in zip(tape.gradient(value, weights), wanted, strict=True):
+        np.testing.assert_allclose(found, each, rtol=1e-3, atol=1e-5)
 
 
 def test_progan_weighs_its_penalty_and_its_drift():

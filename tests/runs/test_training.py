@@ -239,6 +239,16 @@ def test_the_length_is_fixed_where_a_schedule_depends_on_it(finished, train):
     refused(answer, rf"cannot resume with --steps=40 \(the run has {STEPS}\).*")
 
 
+def test_the_length_is_fixed_where_a_weight_is_annealed_over_it(train):
+    words = ["--variant=roth", "--dataset=optdigits", "--batch_size=4", "--set"]
+    words += ["generator.width=4", "discriminator.width=4"]
+    train.ok(*words, "--steps=2", "--run_dir=run", "--export_dir=out")
+    refused(train("--resume", "--run_dir=run", "--steps=4"), "cannot resume with --steps=4 .*")
+    constant = [*words, "roth_weight=0"]
+    train.ok(*constant, "--steps=2", "--run_dir=constant", "--export_dir=out")
+    train.ok("--resume", "--run_dir=constant", "--steps=3")
+
+
 def test_a_used_run_folder_is_left_alone(finished, train):
     folder, result = finished
     before = tree(folder)
