@@ -74,6 +74,7 @@ _ENTRIES = (
     Entry("biggan", "biggan", "Brock et al., 2018, arXiv:1809.11096", needs=LABELLED),
     Entry("progan", "progan", "Karras et al., 2017, arXiv:1710.10196"),
     Entry("stylegan", "stylegan", "Karras et al., 2018, arXiv:1812.04948"),
+    Entry("unrolled", "unrolled", "Metz et al., 2016, arXiv:1611.02163"),
     Entry("r1gan", "r1gan", "Mescheder et al., 2018, arXiv:1801.04406"),
     Entry("dragan", "dragan", "Kodali et al., 2017, arXiv:1705.07215"),
     Entry("roth", "roth", "Roth et al., 2017, arXiv:1705.09367"),
