@@ -8,7 +8,10 @@
     python train.py --variant=acgan_ensemble --parallel=2     # specialists, each of some classes
 
 P(y | x) is a second head on the discriminator's features; it is shown no label. The networks are
-DCGAN's, without the dropout that the paper's discriminator has.
+DCGAN's, without the dropout that the paper's discriminator has, and without its batch normalisation:
+told from real pictures by their statistics, generated ones get classes of their own, and after
+7,000 steps 78.7 % were of the class asked for, of the fives, which had become ones, 4.7 %
+(`--set discriminator.batch_norm=true`, Adam 2e-4 and beta_1 0.5 for both players).
 
 `acgan_ensemble` divides the classes among specialists, as the paper its 1,000 among 100 models of
 10, and exports one SavedModel that hands each label to the specialist that knows it.
@@ -86,10 +89,11 @@ _ACGAN = Variant(
         "generator.latent_dim": 64,
         "generator.label_dim": 16,
         "discriminator.labels": "told",
-        "g_optimizer.learning_rate": 2e-4,
-        "g_optimizer.beta_1": 0.5,
-        "d_optimizer.learning_rate": 2e-4,
-        "d_optimizer.beta_1": 0.5,
+        "discriminator.batch_norm": False,
+        "g_optimizer.learning_rate": 1e-3,
+        "g_optimizer.beta_1": 0.0,
+        "d_optimizer.learning_rate": 4e-4,
+        "d_optimizer.beta_1": 0.0,
     },
     tiny={
         "generator.latent_dim": 4,
@@ -97,9 +101,9 @@ _ACGAN = Variant(
         "generator.label_dim": 2,
         "discriminator.width": 4,
     },
-    steps=7000,
+    steps=4000,
 )
 VARIANTS = (
     _ACGAN,
-    dataclasses.replace(_ACGAN, name="acgan_ensemble", specialists=2, steps=3500),
+    dataclasses.replace(_ACGAN, name="acgan_ensemble", specialists=2, steps=2000),
 )
