@@ -65,7 +65,7 @@ class GenerativeModel(Sampling, SerializableModel):
         self.step = self.add_weight(
             shape=(), initializer="zeros", dtype="int64", trainable=False, name="step"
         )
-        self.means = {name: replicas.Mean(name) for name in self.all_logs}
+        self.means = {}
         self.notes = replicas.Notes()
         self.built = True
 
@@ -108,6 +108,7 @@ class GenerativeModel(Sampling, SerializableModel):
         if set(optimizers) != set(self.optimizes):
             raise ValueError(f"compile takes {sorted(self.optimizes)}, got {sorted(optimizers)}")
         super().compile(optimizer=None, jit_compile=jit_compile, run_eagerly=run_eagerly)
+        self.means = {name: replicas.Mean(name) for name in self.all_logs}
         self.accumulate = accumulate
         for layer in self._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
@@ -139,6 +140,15 @@ class GenerativeModel(Sampling, SerializableModel):
         del name
         return 1
 
+    def updates_in(self, name, steps):
+        """Steps that the optimiser `name` takes in a run of `steps`."""
+        return steps * self.updates_per_step(name)
+
+    def regularizers(self, name) -> dict[str, tf.Tensor]:
+        """Terms of the weights alone that are added to what the optimiser `name` minimises."""
+        del name
+        return {}
+
     def moving(self, player):
         """Returns the variables of a player that a step moves."""
         return getattr(self, player).trainable_variables
@@ -161,8 +171,9 @@ class GenerativeModel(Sampling, SerializableModel):
         def work(piece):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch([variable.value for variable in variables])
-                terms = objective(piece)
-                loss = optimizer.scale_loss(tf.add_n(terms))
+                terms, of_weights = objective(piece), self.regularizers(name)
+                loss = optimizer.scale_loss(tf.add_n([*terms, *of_weights.values()]))
+            self.notes.watched.update(of_weights)
             gradients = tape.gradient(loss, [variable.value for variable in variables])
             return terms, gradients, dict(self.notes.watched)
 

@@ -1,5 +1,6 @@
 """From a name to a compiled model, and from a path back to one."""
 
+import functools
 import importlib
 import pathlib
 import zipfile
@@ -59,7 +60,12 @@ def create(
     model = row.model(**networks, **told, **routed(table, ""))
     optimizers = {
         name: _made(
-            name, _optimizer, cls, steps, model.updates_per_step(name), **routed(table, name)
+            name,
+            _optimizer,
+            cls,
+            steps,
+            functools.partial(model.updates_in, name),
+            **routed(table, name),
         )
         for name, cls in row.optimizers.items()
     }
@@ -134,13 +140,12 @@ def _made(part, maker, *arguments, **options):
         raise UsageError(f"{first_line(error)} (of {given})") from error
 
 
-def _optimizer(cls, steps, per_step, *, learning_rate, schedule, schedule_steps, **options):
-    """Returns an optimiser of `per_step` updates a step, its rate falling for `steps` steps."""
+def _optimizer(cls, steps, updates_in, *, learning_rate, schedule, schedule_steps, **options):
+    """Returns an optimiser, whose rate falls over the updates that a run of `steps` has."""
     if not learning_rate > 0:
         raise UsageError(f"learning_rate={learning_rate!r} must be above 0")
     if schedule not in ("constant", *_SCHEDULES):
         raise UsageError(f"schedule={schedule!r} must be constant, {' or '.join(_SCHEDULES)}")
     if schedule != "constant":
-        updates = (schedule_steps or steps) * per_step
-        learning_rate = _SCHEDULES[schedule](learning_rate, updates)
+        learning_rate = _SCHEDULES[schedule](learning_rate, updates_in(schedule_steps or steps))
     return cls(learning_rate=learning_rate, **options)

@@ -82,7 +82,7 @@ class Variant:
     """
 
     name: str
-    model: type
+    model: type[Any]
     networks: Mapping[str, Callable[..., Any]]
     optimizers: Mapping[str, type]
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -388,7 +388,7 @@ def check_precision(subject, policy):
     images = model.generate(**inputs)
     assert images.dtype == tf.float32, f"images are {images.dtype}"
     if hasattr(model, "critic"):
-        logits = model.critic(batch)(batch["image"])
+        logits = model.critic(batch)(model.presented(batch["image"], "check"))
         assert logits.dtype == tf.float32, f"logits are {logits.dtype}"
     for player in model.players:
         norms = [float(each[f"grad_norm/{player}"]) for each in (logs, subject.trained["logs"][0])]

@@ -217,7 +217,8 @@ def test_projection_generator_scales_and_shifts_by_the_class():
     latent = np.repeat(normal(1, 3), 3, axis=0)
     inputs = {"latent": latent, "label": np.arange(3)}
     start = network(inputs).numpy()
-    np.testing.assert_array_equal(start[1:], start[:-1])
+    # Equal but for rounding: processors may work on the rows of a batch in different ways.
+    np.testing.assert_allclose(start[1:], start[:-1], rtol=0, atol=1e-6)
     shuffle_weights(network)
     image = network(inputs).numpy()
     assert all(np.abs(image[one] - image[one - 1]).max() > 1e-3 for one in range(3))

@@ -244,7 +244,7 @@ def test_the_best_discriminator_gives_the_divergence(name):
     q = np.array([0.3, 0.2, 0.1, 0.15, 0.15, 0.1])
     p = q * RATIOS / np.sum(q * RATIOS)
     wanted = np.sum(q * F[name](p / q))
-    activation, conjugate = losses.DIVERGENCES[name]
+    activation, _ = losses.DIVERGENCES[name]
     grid = np.linspace(-12, 12, 240001).astype("float32")
     levels = activation(tf.constant(grid)).numpy()
     best = grid[np.abs(levels[:, None] - f_slope(name, p / q)).argmin(axis=0)]

@@ -377,9 +377,7 @@ def test_second_order_gradients_of_all_penalties_against_differences(name):
     with tf.GradientTape() as tape:
         tape.watch(weights)
         value = SLOPES[name](critic, *images, noise(*mix[:, 0]))
-    np.testing.assert_allclose(
-        value, numpy_slopes(name, outer, inner, real, fake, mix), rtol=1e-5
-    )
+    np.testing.assert_allclose(value, numpy_slopes(name, outer, inner, real, fake, mix), rtol=1e-5)
     wanted = differences.gradients(
         lambda *moved: numpy_slopes(name, *moved, real, fake, mix), outer, inner
     )

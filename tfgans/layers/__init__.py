@@ -8,6 +8,7 @@ from tfgans.layers.crossfade import Crossfade
 from tfgans.layers.equalized_learning_rate import EqualizedLearningRate
 from tfgans.layers.leaky_relu import LeakyReLU
 from tfgans.layers.learned_constant import LearnedConstant
+from tfgans.layers.minibatch_discrimination import MinibatchDiscrimination
 from tfgans.layers.minibatch_stddev import MinibatchStddev
 from tfgans.layers.noise_injection import NoiseInjection
 from tfgans.layers.pixel_normalization import PixelNormalization
@@ -28,6 +29,7 @@ __all__ = [
     "EqualizedLearningRate",
     "LeakyReLU",
     "LearnedConstant",
+    "MinibatchDiscrimination",
     "MinibatchStddev",
     "NoiseInjection",
     "PixelNormalization",

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfgans.layers.grouping import group_size_for
+
 _EPSILON = 1e-8  # under the root, whose derivatives are infinite at 0
 
 
@@ -34,7 +36,7 @@ class MinibatchStddev(keras.layers.Layer):
 
     def call(self, inputs):
         """Appends the channel to `(batch, ..., channels)`."""
-        size = self._size_for(inputs)
+        size = group_size_for(inputs, self.group_size)
         groups = tf.reshape(tf.cast(inputs, tf.float32), (-1, size, *inputs.shape[1:]))
         centred = groups - tf.reduce_mean(groups, axis=1, keepdims=True)
         deviation = tf.sqrt(tf.reduce_mean(tf.square(centred), axis=1) + _EPSILON)
@@ -42,14 +44,6 @@ class MinibatchStddev(keras.layers.Layer):
         of_each = tf.cast(tf.repeat(of_group, size), inputs.dtype)
         channel = tf.reshape(of_each, (-1, *[1] * (len(inputs.shape) - 1)))
         return tf.concat([inputs, channel * tf.ones_like(inputs[..., :1])], axis=-1)
-
-    def _size_for(self, inputs):
-        """Returns the largest divisor of the batch that is no larger than `group_size`."""
-        count = inputs.shape[0]
-        if count is not None:
-            return max(size for size in range(1, self.group_size + 1) if count % size == 0)
-        sizes = tf.range(1, self.group_size + 1)
-        return tf.reduce_max(tf.where(tf.shape(inputs)[0] % sizes == 0, sizes, 1))
 
     def compute_output_shape(self, input_shape):
         """One channel more."""

@@ -8,9 +8,9 @@
     python train.py --variant=acgan_ensemble --parallel=2     # specialists, each of some classes
 
 P(y | x) is a second head on the discriminator's features; it is shown no label. The networks are
-DCGAN's, without the dropout that the paper's discriminator has, and without its batch normalisation:
-told from real pictures by their statistics, generated ones get classes of their own, and after
-7,000 steps 78.7 % were of the class asked for, of the fives, which had become ones, 4.7 %
+DCGAN's, without the dropout that the paper's discriminator has, and without its batch
+normalisation: told from real pictures by their statistics, generated ones get classes of their own,
+and after 7,000 steps 78.7 % were of the class asked for, of the fives, which had become ones, 4.7 %
 (`--set discriminator.batch_norm=true`, Adam 2e-4 and beta_1 0.5 for both players).
 
 `acgan_ensemble` divides the classes among specialists, as the paper its 1,000 among 100 models of
@@ -20,9 +20,8 @@ told from real pictures by their statistics, generated ones get classes of their
 import dataclasses
 
 import keras
-import tensorflow as tf
 
-from tfgans import losses, optimizers
+from tfgans import losses, optimizers, tricks
 from tfgans.adversarial import AdversarialModel
 from tfgans.networks import dcgan
 from tfgans.variant import Variant
@@ -34,6 +33,8 @@ class ACGAN(AdversarialModel):
 
     Args:
         class_weight: Weight of the class losses, w.
+        real_target: Target of the cross-entropy on real images; below 1 it is one-sided label
+            smoothing.
 
     Reference:
         Odena et al., 2016, arXiv:1610.09585, Section 3, Equations 2 and 3.
@@ -42,41 +43,38 @@ class ACGAN(AdversarialModel):
     logs = ("d_loss", "g_loss", "d_class_loss", "g_class_loss")
     tells_class = True
 
-    def __init__(self, generator, discriminator, *, class_weight=1.0, **kwargs):
+    def __init__(self, generator, discriminator, *, class_weight=1.0, real_target=1.0, **kwargs):
         super().__init__(generator, discriminator, **kwargs)
         self.class_weight = class_weight
+        self.real_target = tricks.checked_target(real_target)
 
     def train_step(self, batch):
         """One step of each player, on L_C + L_S and on L_C - L_S."""
         for part in self.critic_batches(batch):
-            d_loss, d_class_loss = self.minimize("d_optimizer", self.discriminator_terms, part)
-        g_loss, g_class_loss = self.minimize("g_optimizer", self.generator_terms, part)
+            d_loss, d_class_loss = self.discriminator_step(part, self.discriminator_terms)
+        g_loss, g_class_loss = self.generator_step(part, self.generator_terms)
         return self.track(
             d_loss=d_loss, g_loss=g_loss, d_class_loss=d_class_loss, g_class_loss=g_class_loss
         )
 
-    def discriminator_terms(self, batch):
+    def discriminate(self, image, batch):
+        """The discriminator's logits and class logits, and the label they are held against."""
+        return {**super().discriminate(image, batch), "label": batch["label"]}
+
+    def discriminator_terms(self, real, fake):
         """What the discriminator minimises: of the source and of the class, real and generated."""
-        fake = tf.stop_gradient(self.fake_images(batch, "discriminator_latent"))
-        real_told, fake_told = (self.discriminate(one, batch) for one in (batch["image"], fake))
-        self.notes.watched["d_real"] = tf.reduce_mean(real_told["logits"])
-        self.notes.watched["d_fake"] = tf.reduce_mean(fake_told["logits"])
-        source = losses.non_saturating_discriminator(real_told["logits"], fake_told["logits"])
-        return [source, self.class_loss(real_told, batch) + self.class_loss(fake_told, batch)]
+        source = losses.non_saturating_discriminator(
+            real["logits"], fake["logits"], real_target=self.real_target
+        )
+        return [source, self.class_loss(real) + self.class_loss(fake)]
 
-    def generator_terms(self, batch):
+    def generator_terms(self, fake):
         """What the generator minimises: of the source and of the class."""
-        told = self.discriminate(self.fake_images(batch, "generator_latent"), batch)
-        return [losses.non_saturating_generator(told["logits"]), self.class_loss(told, batch)]
+        return [losses.non_saturating_generator(fake["logits"]), self.class_loss(fake)]
 
-    def class_loss(self, told, batch):
+    def class_loss(self, told):
         """The weighted cross-entropy of the classes told."""
-        entropy = losses.class_cross_entropy(told["class_logits"], batch["label"])
-        return self.class_weight * entropy
-
-    def critic(self, batch):
-        """The discriminator's source logits as a function of images alone."""
-        return lambda image: self.discriminate(image, batch)["logits"]
+        return self.class_weight * losses.class_cross_entropy(told["class_logits"], told["label"])
 
 
 _ACGAN = Variant(

@@ -10,9 +10,11 @@ local equilibrium, at which the discriminator is steep around some real points. 
 DCGAN's, without batch normalisation in the discriminator.
 """
 
+import functools
+
 import keras
 
-from tfgans import losses, optimizers, penalties, replicas
+from tfgans import losses, optimizers, penalties, replicas, tricks
 from tfgans.adversarial import AdversarialModel
 from tfgans.networks import dcgan
 from tfgans.variant import Variant
@@ -24,6 +26,8 @@ class DRAGAN(AdversarialModel):
 
     Args:
         gp_weight: Weight of the gradient penalty, lambda in the paper.
+        real_target: Target of the cross-entropy on real images; below 1 it is one-sided label
+            smoothing.
 
     Reference:
         Kodali et al., 2017, arXiv:1705.07215, Algorithm 1.
@@ -31,16 +35,18 @@ class DRAGAN(AdversarialModel):
 
     logs = ("d_loss", "g_loss", "gradient_penalty")
 
-    def __init__(self, generator, discriminator, *, gp_weight=10.0, **kwargs):
+    def __init__(self, generator, discriminator, *, gp_weight=10.0, real_target=1.0, **kwargs):
         super().__init__(generator, discriminator, **kwargs)
         self.gp_weight = gp_weight
+        self.real_target = tricks.checked_target(real_target)
 
     def train_step(self, batch):
         """The penalised discriminator's steps, then the generator's."""
+        cross_entropy = functools.partial(
+            losses.non_saturating_discriminator, real_target=self.real_target
+        )
         for part in self.critic_batches(batch):
-            d_loss, penalty = self.discriminator_step(
-                part, losses.non_saturating_discriminator, self.gradient_penalty
-            )
+            d_loss, penalty = self.discriminator_step(part, cross_entropy, self.gradient_penalty)
         g_loss = self.generator_step(part, losses.non_saturating_generator)
         return self.track(d_loss=d_loss, g_loss=g_loss, gradient_penalty=penalty)
 

@@ -11,9 +11,11 @@ discriminator learns at a tenth of the generator's rate. Without the dropout, or
 wins within some thousand steps and the generator's gradient dies, as the theory says it must.
 """
 
+import functools
+
 import keras
 
-from tfgans import losses
+from tfgans import losses, tricks
 from tfgans.adversarial import AdversarialModel
 from tfgans.networks import mlp
 from tfgans.variant import Variant
@@ -23,14 +25,25 @@ from tfgans.variant import Variant
 class GAN(AdversarialModel):
     """Goodfellow's minimax game: k discriminator steps, then one of the generator.
 
+    Args:
+        real_target: Target of the cross-entropy on real images; below 1 it is one-sided label
+            smoothing.
+
     Reference:
         Goodfellow et al., 2014, arXiv:1406.2661, Algorithm 1.
     """
 
+    def __init__(self, generator, discriminator, *, real_target=1.0, **kwargs):
+        super().__init__(generator, discriminator, **kwargs)
+        self.real_target = tricks.checked_target(real_target)
+
     def train_step(self, batch):
         """One turn of Algorithm 1; k is `n_critic`."""
+        cross_entropy = functools.partial(
+            losses.minimax_discriminator, real_target=self.real_target
+        )
         for part in self.critic_batches(batch):
-            d_loss = self.discriminator_step(part, losses.minimax_discriminator)
+            d_loss = self.discriminator_step(part, cross_entropy)
         g_loss = self.generator_step(part, losses.minimax_generator)
         return self.track(d_loss=d_loss, g_loss=g_loss)
 

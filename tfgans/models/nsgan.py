@@ -10,9 +10,11 @@ layers, and below 64 pixels the generator's maps are narrower (`generator.width`
 is an averaged generator (`ema_decay`), which the paper does not have.
 """
 
+import functools
+
 import keras
 
-from tfgans import losses, optimizers
+from tfgans import losses, optimizers, tricks
 from tfgans.adversarial import AdversarialModel
 from tfgans.networks import dcgan, mlp
 from tfgans.variant import Variant
@@ -24,14 +26,25 @@ ADAM = {"g_optimizer": optimizers.Adam, "d_optimizer": optimizers.Adam}
 class NonSaturatingGAN(AdversarialModel):
     """Goodfellow's heuristic game, the standard in practice.
 
+    Args:
+        real_target: Target of the cross-entropy on real images; below 1 it is one-sided label
+            smoothing.
+
     Reference:
         Goodfellow et al., 2014, arXiv:1406.2661, Section 3.
     """
 
+    def __init__(self, generator, discriminator, *, real_target=1.0, **kwargs):
+        super().__init__(generator, discriminator, **kwargs)
+        self.real_target = tricks.checked_target(real_target)
+
     def train_step(self, batch):
         """Algorithm 1 with the other generator loss."""
+        cross_entropy = functools.partial(
+            losses.non_saturating_discriminator, real_target=self.real_target
+        )
         for part in self.critic_batches(batch):
-            d_loss = self.discriminator_step(part, losses.non_saturating_discriminator)
+            d_loss = self.discriminator_step(part, cross_entropy)
         g_loss = self.generator_step(part, losses.non_saturating_generator)
         return self.track(d_loss=d_loss, g_loss=g_loss)
 

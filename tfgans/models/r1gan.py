@@ -11,9 +11,11 @@ The networks are DCGAN's, without batch normalisation in the discriminator, whos
 image would depend on the others. The paper's weight is 10, of larger pictures.
 """
 
+import functools
+
 import keras
 
-from tfgans import losses, optimizers, penalties
+from tfgans import losses, optimizers, penalties, tricks
 from tfgans.adversarial import AdversarialModel
 from tfgans.networks import dcgan
 from tfgans.variant import Variant
@@ -25,6 +27,8 @@ class R1GAN(AdversarialModel):
 
     Args:
         r1_weight: Gamma: half of it weighs the discriminator's squared slope at real images.
+        real_target: Target of the cross-entropy on real images; below 1 it is one-sided label
+            smoothing.
 
     Reference:
         Mescheder et al., 2018, arXiv:1801.04406, Section 4.1.
@@ -32,16 +36,18 @@ class R1GAN(AdversarialModel):
 
     logs = ("d_loss", "g_loss", "r1_penalty")
 
-    def __init__(self, generator, discriminator, *, r1_weight=10.0, **kwargs):
+    def __init__(self, generator, discriminator, *, r1_weight=10.0, real_target=1.0, **kwargs):
         super().__init__(generator, discriminator, **kwargs)
         self.r1_weight = r1_weight
+        self.real_target = tricks.checked_target(real_target)
 
     def train_step(self, batch):
         """The penalised discriminator's steps, then the generator's."""
+        cross_entropy = functools.partial(
+            losses.non_saturating_discriminator, real_target=self.real_target
+        )
         for part in self.critic_batches(batch):
-            d_loss, penalty = self.discriminator_step(
-                part, losses.non_saturating_discriminator, self.r1_penalty
-            )
+            d_loss, penalty = self.discriminator_step(part, cross_entropy, self.r1_penalty)
         g_loss = self.generator_step(part, losses.non_saturating_generator)
         return self.track(d_loss=d_loss, g_loss=g_loss, r1_penalty=penalty)
 

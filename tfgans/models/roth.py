@@ -12,9 +12,11 @@ slopes are of the logits, and the factors before them are not held constant. Gam
 normalisation in the discriminator.
 """
 
+import functools
+
 import keras
 
-from tfgans import losses, optimizers, penalties
+from tfgans import losses, optimizers, penalties, tricks
 from tfgans.adversarial import AdversarialModel
 from tfgans.errors import UsageError
 from tfgans.networks import dcgan
@@ -28,6 +30,8 @@ class RothGAN(AdversarialModel):
     Args:
         roth_weight: Gamma when the run begins: the variance of the noise that is stood for.
         final_share: What is left of gamma when the run ends.
+        real_target: Target of the cross-entropy on real images; below 1 it is one-sided label
+            smoothing.
 
     Reference:
         Roth et al., 2017, arXiv:1705.09367, Algorithm 1.
@@ -36,18 +40,29 @@ class RothGAN(AdversarialModel):
     logs = ("d_loss", "g_loss", "roth_penalty")
     anneals = ("roth_weight",)
 
-    def __init__(self, generator, discriminator, *, roth_weight=2.0, final_share=0.01, **kwargs):
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        *,
+        roth_weight=2.0,
+        final_share=0.01,
+        real_target=1.0,
+        **kwargs,
+    ):
         super().__init__(generator, discriminator, **kwargs)
         if not 0.0 < final_share <= 1.0:
             raise UsageError(f"final_share={final_share!r} must lie in (0, 1]")
         self.roth_weight, self.final_share = roth_weight, final_share
+        self.real_target = tricks.checked_target(real_target)
 
     def train_step(self, batch):
         """The regularised discriminator's steps, then the generator's."""
+        cross_entropy = functools.partial(
+            losses.non_saturating_discriminator, real_target=self.real_target
+        )
         for part in self.critic_batches(batch):
-            d_loss, penalty = self.discriminator_step(
-                part, losses.non_saturating_discriminator, self.roth_penalty
-            )
+            d_loss, penalty = self.discriminator_step(part, cross_entropy, self.roth_penalty)
         g_loss = self.generator_step(part, losses.non_saturating_generator)
         return self.track(d_loss=d_loss, g_loss=g_loss, roth_penalty=penalty)
 

@@ -20,12 +20,13 @@ paper's low-pass filter, and the constant begins as noise, not as ones, of which
 normalisation would divide 0 by 0.0001.
 """
 
+import functools
 import math
 
 import keras
 import tensorflow as tf
 
-from tfgans import losses, optimizers, penalties
+from tfgans import losses, optimizers, penalties, tricks
 from tfgans.errors import UsageError
 from tfgans.growing import GrowingModel
 from tfgans.layers import AdaptiveInstanceNormalization
@@ -42,6 +43,8 @@ class StyleGAN(GrowingModel):
     Args:
         r1_weight: Gamma: half of it weighs the discriminator's squared slope at real images.
         mixing: Share of the generated images whose layers take the styles of two latents.
+        real_target: Target of the cross-entropy on real images; below 1 it is one-sided label
+            smoothing.
 
     Reference:
         Karras et al., 2018, arXiv:1812.04948, Sections 2 and 3.1, and Appendix C.
@@ -49,18 +52,22 @@ class StyleGAN(GrowingModel):
 
     logs = ("d_loss", "g_loss", "r1_penalty")
 
-    def __init__(self, generator, discriminator, *, r1_weight=10.0, mixing=0.9, **kwargs):
+    def __init__(
+        self, generator, discriminator, *, r1_weight=10.0, mixing=0.9, real_target=1.0, **kwargs
+    ):
         super().__init__(generator, discriminator, **kwargs)
         if not 0.0 <= mixing <= 1.0:
             raise UsageError(f"mixing={mixing!r} must lie in [0, 1]")
         self.r1_weight, self.mixing = r1_weight, mixing
+        self.real_target = tricks.checked_target(real_target)
 
     def train_step(self, batch):
         """The discriminator's steps, then the generator's, on pictures of the stage's size."""
+        cross_entropy = functools.partial(
+            losses.non_saturating_discriminator, real_target=self.real_target
+        )
         for part in self.critic_batches(self.grown(batch)):
-            d_loss, penalty = self.discriminator_step(
-                part, losses.non_saturating_discriminator, self.r1_penalty
-            )
+            d_loss, penalty = self.discriminator_step(part, cross_entropy, self.r1_penalty)
         g_loss = self.generator_step(part, losses.non_saturating_generator)
         return self.track(d_loss=d_loss, g_loss=g_loss, r1_penalty=penalty)
 

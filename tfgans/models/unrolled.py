@@ -17,7 +17,7 @@ for itself.
 
 import keras
 
-from tfgans import lookahead, losses, optimizers
+from tfgans import lookahead, losses, optimizers, tricks
 from tfgans.adversarial import AdversarialModel
 from tfgans.errors import UsageError
 from tfgans.networks import mlp
@@ -30,16 +30,19 @@ class UnrolledGAN(AdversarialModel):
 
     Args:
         unroll_steps: Discriminator steps that it looks ahead, k in the paper.
+        real_target: Target of the cross-entropy on real images; below 1 it is one-sided label
+            smoothing.
 
     Reference:
         Metz et al., 2016, arXiv:1611.02163, Equations 6 to 11.
     """
 
-    def __init__(self, generator, discriminator, *, unroll_steps=5, **kwargs):
+    def __init__(self, generator, discriminator, *, unroll_steps=5, real_target=1.0, **kwargs):
         super().__init__(generator, discriminator, **kwargs)
         if unroll_steps < 0:
             raise UsageError(f"unroll_steps={unroll_steps!r} must be at least 0")
         self.unroll_steps = unroll_steps
+        self.real_target = tricks.checked_target(real_target)
 
     def compile(self, **optimizers):
         """Takes a discriminator's optimiser that can look ahead: Adam or SGD."""
@@ -49,21 +52,27 @@ class UnrolledGAN(AdversarialModel):
     def train_step(self, batch):
         """The discriminator's ordinary steps, then the generator's against what comes of it."""
         for part in self.critic_batches(batch):
-            d_loss = self.discriminator_step(part, losses.minimax_discriminator)
-        (g_loss,) = self.minimize("g_optimizer", self.surrogate, part)
+            d_loss = self.discriminator_step(part, self.discriminator_loss)
+        g_loss, *_ = self.minimize("g_optimizer", self.surrogate, part)
         return self.track(d_loss=d_loss, g_loss=g_loss)
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        """Minus f."""
+        return losses.minimax_discriminator(real_logits, fake_logits, real_target=self.real_target)
 
     def surrogate(self, batch):
         """Returns f at D_k, Equation 9: both terms, and both depend on the generator."""
-        real, fake = batch["image"], self.fake_images(batch, "generator_latent")
+        fake = self.presented(self.fake_images(batch, "generator_latent"), "generator")
+        real = self.presented(batch["image"], "ahead")
 
         def d_loss():
-            return losses.minimax_discriminator(*map(self.critic(batch), (real, fake)))
+            return self.discriminator_loss(*map(self.critic(batch), (real, fake)))
 
         weights = self.discriminator.trainable_variables
         ahead = lookahead.look_ahead(weights, self.d_optimizer, d_loss, self.unroll_steps)
         with lookahead.replaced(weights, ahead):
-            return [-d_loss()]
+            game = -d_loss()
+        return [game, *self.feature_terms(batch, fake)]
 
 
 VARIANTS = (

@@ -13,7 +13,7 @@ from tfgans.layers import (
     WeightClip,
 )
 from tfgans.networks.labels import label_input
-from tfgans.networks.parts import attends, check_attention
+from tfgans.networks.parts import attends, check_attention, image_input, with_closeness
 from tfgans.networks.sizes import latent_input, start_and_doublings
 from tfgans.variant import DataSpec
 
@@ -86,6 +86,8 @@ def discriminator(
     weight_clip=0.0,
     labels="none",
     attention=0,
+    packing=1,
+    minibatch_discrimination=0,
 ):
     """Builds a stack of strided convolutions, each halving the picture.
 
@@ -102,9 +104,12 @@ def discriminator(
         labels: What it has to do with classes: none; given, a label is a further channel of the
             picture; told, it also gives logits of the class.
         attention: Self-attention at hidden maps this large, up to twice; 0: none.
+        packing: Pictures that it judges together, their channels side by side (PacGAN).
+        minibatch_discrimination: Features of each picture's nearness to others of its batch, that
+            are added to those of the last map.
 
     Returns:
-        `keras.Model` from {"image": `(batch, height, width, channels)`}, where given also
+        `keras.Model` from {"image": `(batch, height, width, packing * channels)`}, where given also
         {"label": int32 `(batch,)`}, to logits `(batch, 1)`; where told to {"logits": of these,
         "class_logits": `(batch, classes)`}.
 
@@ -133,7 +138,7 @@ def discriminator(
         raise UsageError(f"labels={labels!r} must be none, given or told")
     if labels == "told" and not data.num_classes:
         raise UsageError("this network tells a label, and the data has none")
-    inputs = {"image": keras.Input(data.image_shape, name="image")}
+    inputs = {"image": image_input(data, packing, labels != "none")}
     maps = inputs["image"]
     if labels == "given":
         inputs["label"], one_hot = label_input(data)
@@ -153,7 +158,7 @@ def discriminator(
         maps = _activate(maps, "leaky_relu", batch_norm and level > 0, clip)
         if attends(attention, side):
             maps = SelfAttention(spectral_norm=spectral_norm)(maps)
-    features = keras.layers.Flatten()(maps)
+    features = with_closeness(keras.layers.Flatten()(maps), minibatch_discrimination, clip)
     outputs = layer(keras.layers.Dense, 1, name="logits")(features)
     if labels == "told":
         classes = layer(keras.layers.Dense, data.num_classes, name="class_logits")(features)

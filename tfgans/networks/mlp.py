@@ -5,6 +5,7 @@ import math
 import keras
 
 from tfgans.layers import LeakyReLU, WeightClip
+from tfgans.networks.parts import image_input, with_closeness
 from tfgans.networks.sizes import latent_input, layers_of
 from tfgans.variant import DataSpec
 
@@ -27,7 +28,16 @@ def generator(data: DataSpec, *, latent_dim=64, width=256, num_layers=2):
     return keras.Model({"latent": latent}, image, name="generator")
 
 
-def discriminator(data: DataSpec, *, width=256, num_layers=2, dropout=0.0, weight_clip=0.0):
+def discriminator(
+    data: DataSpec,
+    *,
+    width=256,
+    num_layers=2,
+    dropout=0.0,
+    weight_clip=0.0,
+    packing=1,
+    minibatch_discrimination=0,
+):
     """Builds `pixels - width - ... - 1` with LeakyReLU 0.2 and a linear output.
 
     Args:
@@ -36,19 +46,24 @@ def discriminator(data: DataSpec, *, width=256, num_layers=2, dropout=0.0, weigh
         num_layers: Number of hidden layers.
         dropout: Share of each hidden layer's units left out in training.
         weight_clip: Largest absolute value of every weight; 0 leaves them free.
+        packing: Pictures that it judges together, their channels side by side (PacGAN).
+        minibatch_discrimination: Features of each picture's nearness to others of its batch, that
+            are added to those of the last hidden layer.
 
     Returns:
-        `keras.Model` from {"image": `(batch, height, width, channels)`} to logits `(batch, 1)`.
+        `keras.Model` from {"image": `(batch, height, width, packing * channels)`} to logits
+        `(batch, 1)`.
     """
     clip = WeightClip(weight_clip) if weight_clip else None
     constraints = {"kernel_constraint": clip, "bias_constraint": clip}
-    image = keras.Input(data.image_shape, name="image")
+    image = image_input(data, packing)
     features = keras.layers.Flatten()(image)
     for _ in layers_of(num_layers):
         features = keras.layers.Dense(width, **constraints)(features)
         features = LeakyReLU(0.2)(features)
         if dropout:
             features = keras.layers.Dropout(dropout)(features)
+    features = with_closeness(features, minibatch_discrimination, clip)
     logits = keras.layers.Dense(1, **constraints, name="logits")(features)
     return keras.Model({"image": image}, logits, name="discriminator")
 

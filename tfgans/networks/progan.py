@@ -8,6 +8,7 @@ from tfgans.layers import (
     Conv2D,
     ConvMeanPool,
     Crossfade,
+    EqualizedLearningRate,
     LeakyReLU,
     MinibatchStddev,
     PixelNormalization,
@@ -161,7 +162,7 @@ def _end(count, group_size):
         *_layer(Conv2D, count, 3),
         keras.layers.Flatten(),
         *_layer(keras.layers.Dense, count),
-        equalized(keras.layers.Dense, 1, gain=1.0),
+        EqualizedLearningRate(keras.layers.Dense(1), gain=1.0, name="logits"),
     ]
 
 

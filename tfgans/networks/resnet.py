@@ -13,7 +13,7 @@ from tfgans.layers import (
     UpsampleConv,
 )
 from tfgans.networks.labels import label_input
-from tfgans.networks.parts import attends, check_attention, global_sum
+from tfgans.networks.parts import attends, check_attention, global_sum, image_input
 from tfgans.networks.sizes import latent_input, layers_of, start_and_doublings
 from tfgans.variant import DataSpec
 
@@ -81,6 +81,7 @@ def discriminator(
     num_flat_blocks=2,
     labels=False,
     attention=0,
+    packing=1,
 ):
     """Builds blocks that halve down to 7 or 8 pixels, flat ones, a global sum and one number.
 
@@ -95,10 +96,11 @@ def discriminator(
         num_flat_blocks: Number of blocks that keep the size.
         labels: Whether it takes a label.
         attention: Self-attention after the block of maps this large, up to twice; 0: none.
+        packing: Pictures that it judges together, their channels side by side (PacGAN).
 
     Returns:
-        `keras.Model` from {"image": `(batch, height, width, channels)`}, with `labels` also
-        {"label": int32 `(batch,)`}, to logits `(batch, 1)`.
+        `keras.Model` from {"image": `(batch, height, width, packing * channels)`}, with `labels`
+        also {"label": int32 `(batch,)`}, to logits `(batch, 1)`.
 
     Raises:
         UsageError: As `generator`.
@@ -111,7 +113,7 @@ def discriminator(
     halvings = doublings if pyramid else max(2, doublings - 1)
     sides = [min(data.image_shape[:2]) // 2**level for level in range(1, halvings + 1)]
     check_attention(attention, sides)
-    inputs = {"image": keras.Input(data.image_shape, name="image")}
+    inputs = {"image": image_input(data, packing, labels)}
     widths = _pyramid(width, halvings) if pyramid else [width] * (halvings + 1)
     maps = inputs["image"]
     for level, side in enumerate(sides):
