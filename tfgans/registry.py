@@ -34,7 +34,7 @@ class Entry:
         name: Name on the command line.
         module: Module of `tfgans.models` whose `VARIANTS` holds the row.
         paper: First author, year and arXiv number.
-        family: `adversarial` or `autoencoder`.
+        family: `adversarial`, `moments` or `autoencoder`.
         needs: Batch keys that the data set must provide.
     """
 
@@ -50,6 +50,7 @@ _ENTRIES = (
     Entry("gan", "gan", "Goodfellow et al., 2014, arXiv:1406.2661"),
     Entry("nsgan", "nsgan", "Goodfellow et al., 2014, arXiv:1406.2661"),
     Entry("dcgan", "nsgan", "Radford et al., 2015, arXiv:1511.06434"),
+    Entry("dcgan_noise", "nsgan", "Arjovsky and Bottou, 2017, arXiv:1701.04862"),
     Entry("lsgan", "lsgan", "Mao et al., 2016, arXiv:1611.04076"),
     Entry("wgan", "wgan", "Arjovsky et al., 2017, arXiv:1701.07875"),
     Entry("wgan_mlp", "wgan", "Arjovsky et al., 2017, arXiv:1701.07875"),
@@ -80,6 +81,8 @@ _ENTRIES = (
     Entry("roth", "roth", "Roth et al., 2017, arXiv:1705.09367"),
     Entry("lgan", "lgan", "Zhou et al., 2019, arXiv:1902.05687"),
     Entry("fgan", "fgan", "Nowozin et al., 2016, arXiv:1606.00709"),
+    Entry("mmd_gan", "mmd_gan", "Binkowski et al., 2018, arXiv:1801.01401"),
+    Entry("gmmn", "gmmn", "Li et al., 2015, arXiv:1502.02761", family="moments"),
     Entry("vae", "vae", "Kingma and Welling, 2013, arXiv:1312.6114", family="autoencoder"),
 )
 

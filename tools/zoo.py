@@ -37,7 +37,8 @@ A_CLASS = 1000  # pictures of each class that a conditional row is asked for
 REAL = "real"  # training pictures judged as if they were generated
 
 # What decides the weights of a run on the packaged digits, and its samples.
-CODE = ("adversarial", "base", "factory", "layer_states", "losses", "penalties", "randomness")
+CODE = ("adversarial", "base", "factory", "layer_states", "lookahead", "losses")
+CODE += ("moments", "penalties", "randomness", "tricks")
 CODE += tuple(f"data/{name}" for name in ("digits", "order", "pipeline", "rows", "source"))
 CODE += tuple(f"layers/{path.stem}" for path in sorted(REPO.glob("tfgans/layers/[a-z]*.py")))
 CODE += tuple(f"networks/{name}" for name in ("growing", "labels", "parts", "sizes"))

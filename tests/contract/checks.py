@@ -32,7 +32,7 @@ from tfgans.growing import GrowingModel
 from tfgans.variant import routed
 
 CRITIC = ("discriminator",)
-OTHER_WORDS = {"normal": "uniform", "exp": "softplus", "kl": "pearson"}
+OTHER_WORDS = {"normal": "uniform", "uniform": "normal", "exp": "softplus", "kl": "pearson"}
 HALF = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
 
 
@@ -483,6 +483,8 @@ def _another(value):
         return value + 3
     if isinstance(value, float):
         return value / 16 + 0.03  # of a decay too little for the ramp to hide it
+    if isinstance(value, (list, tuple)):
+        return [2 * each for each in value]
     return OTHER_WORDS.get(value, value)
 
 

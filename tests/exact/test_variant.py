@@ -209,7 +209,7 @@ def test_line_and_row_of_the_registry_agree(name):
     entry, row = registry.get(name), registry.load(name)
     assert entry.name == row.name == name
     assert entry.needs == registry.needs(name)
-    assert entry.family in {"adversarial", "autoencoder"}
+    assert entry.family in {"adversarial", "moments", "autoencoder"}
     assert set(row.optimizers) == set(row.model.optimizes)
     assert {player for players in row.model.optimizes.values() for player in players} == set(
         row.networks

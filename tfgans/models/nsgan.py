@@ -4,12 +4,14 @@
 
     python train.py --variant=nsgan      # the perceptrons behind text 002's table
     python train.py --variant=dcgan      # convolutions and batch normalisation
+    python train.py --variant=dcgan_noise     # what the discriminator sees is noisy at first
 
 `dcgan` at 64x64x3 has the networks of text 002 layer by layer; smaller pictures have fewer
 layers, and below 64 pixels the generator's maps are narrower (`generator.width`). What is sampled
 is an averaged generator (`ema_decay`), which the paper does not have.
 """
 
+import dataclasses
 import functools
 
 import keras
@@ -49,6 +51,21 @@ class NonSaturatingGAN(AdversarialModel):
         return self.track(d_loss=d_loss, g_loss=g_loss)
 
 
+DCGAN = Variant(
+    name="dcgan",
+    model=NonSaturatingGAN,
+    networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
+    optimizers=ADAM,
+    options={
+        "ema_decay": 0.999,
+        "g_optimizer.learning_rate": 2e-4,
+        "g_optimizer.beta_1": 0.5,
+        "d_optimizer.learning_rate": 2e-4,
+        "d_optimizer.beta_1": 0.5,
+    },
+    tiny={"generator.latent_dim": 4, "generator.width": 4, "discriminator.width": 4},
+    steps=7000,
+)
 VARIANTS = (
     Variant(
         name="nsgan",
@@ -65,19 +82,8 @@ VARIANTS = (
         steps=30000,
         batch_size=100,
     ),
-    Variant(
-        name="dcgan",
-        model=NonSaturatingGAN,
-        networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
-        optimizers=ADAM,
-        options={
-            "ema_decay": 0.999,
-            "g_optimizer.learning_rate": 2e-4,
-            "g_optimizer.beta_1": 0.5,
-            "d_optimizer.learning_rate": 2e-4,
-            "d_optimizer.beta_1": 0.5,
-        },
-        tiny={"generator.latent_dim": 4, "generator.width": 4, "discriminator.width": 4},
-        steps=7000,
+    DCGAN,
+    dataclasses.replace(
+        DCGAN, name="dcgan_noise", options={**DCGAN.options, "instance_noise": 0.1}
     ),
 )

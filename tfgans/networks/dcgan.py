@@ -88,6 +88,7 @@ def discriminator(
     attention=0,
     packing=1,
     minibatch_discrimination=0,
+    num_outputs=1,
 ):
     """Builds a stack of strided convolutions, each halving the picture.
 
@@ -107,11 +108,12 @@ def discriminator(
         packing: Pictures that it judges together, their channels side by side (PacGAN).
         minibatch_discrimination: Features of each picture's nearness to others of its batch, that
             are added to those of the last map.
+        num_outputs: Numbers that it gives for each picture.
 
     Returns:
         `keras.Model` from {"image": `(batch, height, width, packing * channels)`}, where given also
-        {"label": int32 `(batch,)`}, to logits `(batch, 1)`; where told to {"logits": of these,
-        "class_logits": `(batch, classes)`}.
+        {"label": int32 `(batch,)`}, to logits `(batch, num_outputs)`; where told to {"logits": of
+        these, "class_logits": `(batch, classes)`}.
 
     Raises:
         UsageError: If the picture's sides cannot be halved so often, or the data has no classes
@@ -159,7 +161,7 @@ def discriminator(
         if attends(attention, side):
             maps = SelfAttention(spectral_norm=spectral_norm)(maps)
     features = with_closeness(keras.layers.Flatten()(maps), minibatch_discrimination, clip)
-    outputs = layer(keras.layers.Dense, 1, name="logits")(features)
+    outputs = layer(keras.layers.Dense, num_outputs, name="logits")(features)
     if labels == "told":
         classes = layer(keras.layers.Dense, data.num_classes, name="class_logits")(features)
         outputs = {"logits": outputs, "class_logits": classes}
