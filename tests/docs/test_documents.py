@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tfgans import data, evaluation, features, registry, saved
+from tfgans.cli import parsing
 from tfgans.evaluation import Reference, Sample
 
 ROWS = registry.list_variants()
@@ -41,6 +42,22 @@ def test_links_in_documents_lead_somewhere(repo):
         words = re.sub(r"```.*?```", "", document.read_text("utf-8"), flags=re.DOTALL)
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", words):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_remedies_name_rows_and_options_that_exist(repo):
+    """Each option must be one of the row named before it in the command, or else of some row."""
+    text = (repo / "docs" / "stability.md").read_text(encoding="utf-8")
+    tables = {row.name: registry.load(row.name).defaults() for row in ROWS}
+    commands = re.findall(r"`(--[^`]+)`", text)
+    assert len(commands) > 20
+    for command in commands:
+        row = re.search(r"--variant=(\w+)", command)
+        assert row is None or row[1] in tables, command
+        for key, value in re.findall(r"([a-z_.\d]+)=([^ ]+)", command.partition("--set ")[2]):
+            known = [tables[row[1]]] if row else list(tables.values())
+            takers = [table for table in known if key in table]
+            assert takers, f"{command}: no row has {key}"
+            assert type(parsing.value(value)) is type(takers[0][key]), command
 
 
 def test_results_and_zoo_belong_to_the_registry(repo):
