@@ -116,9 +116,9 @@ class Variant:
         """Returns every option with its meaning, taken from the docstrings of what it goes to."""
         texts = {}
         for cls in reversed(self.model.__mro__):
-            texts.update(_described(cls.__doc__))
+            texts.update(described(cls.__doc__))
         for player, builder in self.networks.items():
-            texts.update(_prefixed(player, _described(builder.__doc__)))
+            texts.update(_prefixed(player, described(builder.__doc__)))
         for name in self.optimizers:
             texts.update(_prefixed(name, _OPTIMIZER_OPTIONS))
         return {key: texts.get(key, "") for key in self.defaults()}
@@ -170,7 +170,7 @@ def _constructor_options(model: type, skip: set[str]) -> dict[str, Any]:
     return table
 
 
-def _described(docstring: str | None) -> dict[str, str]:
+def described(docstring: str | None) -> dict[str, str]:
     """Reads the `Args:` section of a Google docstring: name -> text on one line."""
     section = re.search(r"\n *Args:\n(.*?)(?:\n *\n|\Z)", docstring or "", re.DOTALL)
     if not section:

@@ -38,7 +38,7 @@ def test_readme_names_the_two_commands_before_anything_else(repo):
 
 
 def test_links_in_documents_lead_somewhere(repo):
-    for document in [*repo.glob("*.md"), *repo.glob("docs/*.md")]:
+    for document in [*repo.glob("*.md"), *repo.glob("docs/**/*.md")]:
         words = re.sub(r"```.*?```", "", document.read_text("utf-8"), flags=re.DOTALL)
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", words):
             assert (document.parent / target).exists(), f"{document.name}: {target}"

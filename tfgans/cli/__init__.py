@@ -12,7 +12,7 @@ import pathlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import tfgans
 from tfgans.cli import compare, evaluate, generate, train
@@ -40,11 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 a fault in the run, 2 wrong usage or bad input, 130 interrupted.
     """
+
+    def run() -> None:
+        arguments = parse(_parser(), sys.argv[1:] if argv is None else argv)
+        COMMANDS[arguments.pop("command")].run(arguments)
+
+    return answered(run)
+
+
+def answered(run: Callable[[], None]) -> int:
+    """Runs a command, says in one line what went wrong, and returns the exit code."""
     _mend_streams()
     try:
         with _sigterm_as_interrupt():
-            arguments = parse(_parser(), sys.argv[1:] if argv is None else argv)
-            COMMANDS[arguments.pop("command")].run(arguments)
+            run()
             sys.stdout.flush()
     except UsageError as error:
         return _say(WRONG_USAGE, f"error: {error}")

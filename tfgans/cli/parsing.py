@@ -112,6 +112,17 @@ def positive(text: str) -> float:
     return number
 
 
+def number(text: str) -> float:
+    """Reads a finite number."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return found
+
+
 def one_of(*names: str) -> Callable[[str], str]:
     """Returns a reader of one of `names`."""
 

@@ -11,8 +11,6 @@ DCGAN's, without batch normalisation in the critic. With `--accumulate` each pie
 itself.
 """
 
-import functools
-
 import keras
 
 from tfgans import moments, optimizers, penalties, replicas
@@ -36,7 +34,6 @@ class MMDGAN(AdversarialModel):
     """
 
     logs = ("d_loss", "g_loss", "gradient_penalty")
-    kernel = staticmethod(functools.partial(moments.rational_quadratic_kernel, alphas=ALPHAS))
 
     def __init__(self, generator, discriminator, *, gp_weight=1.0, **kwargs):
         super().__init__(generator, discriminator, **kwargs)
@@ -50,6 +47,10 @@ class MMDGAN(AdversarialModel):
             )
         g_loss, *_ = self.minimize("g_optimizer", self.generator_terms, part)
         return self.track(d_loss=d_loss, g_loss=g_loss, gradient_penalty=penalty)
+
+    def kernel(self, one, other):
+        """The paper's mixture of rational quadratic kernels."""
+        return moments.rational_quadratic_kernel(one, other, ALPHAS)
 
     def discrepancy(self, real_features, fake_features):
         """The squared discrepancy of the features of all replicas."""
@@ -70,10 +71,10 @@ class MMDGAN(AdversarialModel):
     def gradient_penalty(self, critic, real, fake):
         """Lambda times the penalty on the witness function, at points drawn anew for each step."""
         mix = self.uniform("gradient_penalty", like=real)
-        samples = [replicas.gathered(critic(image)) for image in (real, fake)]
+        seen, made = (replicas.gathered(critic(image)) for image in (real, fake))
 
         def witness(image):
-            return moments.witness(critic(image), *samples, self.kernel)
+            return moments.witness(critic(image), seen, made, self.kernel)
 
         return self.gp_weight * penalties.gradient_penalty(witness, real, fake, noise=mix)
 

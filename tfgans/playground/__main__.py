@@ -1,0 +1,109 @@
+"""`python -m tfgans.playground NAME`: plays a game, prints what was measured, draws it."""
+
+import importlib
+import inspect
+import json
+import pathlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.animation import PillowWriter
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from tfgans import cli
+from tfgans.cli import parsing, tables
+from tfgans.cli.quiet import import_tensorflow
+from tfgans.errors import UsageError, did_you_mean
+from tfgans.playground import GAMES, WITHOUT_TENSORFLOW, Outcome
+from tfgans.variant import described
+
+_DPI = 110
+_FRAMES_A_SECOND = 20
+_TYPES = {int: parsing.whole(0), float: parsing.number, str: str}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Plays the game that is named; returns the exit code, as `tfgans.cli.main`."""
+    return cli.answered(lambda: _run(sys.argv[1:] if argv is None else argv))
+
+
+def _run(argv: Sequence[str]) -> None:
+    name = next(iter(argv), "--help")
+    if name not in GAMES and not name.startswith("-"):
+        near = did_you_mean(name, GAMES) or "."
+        raise UsageError(f"unknown game {name!r}{near} There are {', '.join(GAMES)}")
+    given = parsing.parse(_parser(argv), argv or ["--help"])
+    name, as_json = given.pop("command"), given.pop("json", False)
+    folder = given.pop("out", pathlib.Path("playground") / name)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out={str(folder)!r} must be a folder")
+    outcome = _module(name).play(**given)
+    told = {"game": name, **outcome.facts, "files": _saved(outcome, folder)}
+    if as_json:
+        print(json.dumps(told))
+    else:
+        print(tables.aligned([(key, _cell(value)) for key, value in told.items()]))
+
+
+def _parser(argv: Sequence[str]) -> parsing.Parser:
+    """Returns the parser of all games; only the named one is imported, for its options."""
+    parser = parsing.Parser(prog="python -m tfgans.playground", description="Games that show why.")
+    games = parser.add_subparsers(dest="command", metavar="NAME", required=True)
+    for name, line in GAMES.items():
+        own = games.add_parser(name, help=line, description=line)
+        if name in argv[:1]:
+            own.add_options({"the game": _options(_module(name).play)})
+        output: Mapping[str, Mapping[str, Any]] = {
+            "--json": {"action": "store_true", "help": "print one line of JSON; default off"},
+            "--out": {
+                "type": parsing.path,
+                "metavar": "DIR",
+                "help": f"folder of the pictures; default playground/{name}",
+            },
+        }
+        own.add_options({"output": output})
+    return parser
+
+
+def _options(play) -> Mapping[str, Mapping[str, Any]]:
+    meanings = described(play.__doc__)
+    defaults = {key: one.default for key, one in inspect.signature(play).parameters.items()}
+    return {
+        f"--{key}": {
+            "type": _TYPES[type(default)],
+            "metavar": key.upper(),
+            "help": f"{meanings[key].rstrip('.')}; default {default}",
+        }
+        for key, default in defaults.items()
+    }
+
+
+def _module(name: str):
+    if name not in WITHOUT_TENSORFLOW:
+        import_tensorflow()
+    return importlib.import_module(f"tfgans.playground.{name}")
+
+
+def _saved(outcome: Outcome, folder: pathlib.Path) -> list[str]:
+    """Writes the pictures and returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / "plot.png"]
+    FigureCanvasAgg(outcome.figure)
+    outcome.figure.savefig(files[0], dpi=_DPI)
+    if outcome.animation is not None:
+        files.append(folder / "animation.gif")
+        outcome.animation().save(files[1], writer=PillowWriter(_FRAMES_A_SECOND), dpi=_DPI / 2)
+    return [str(file) for file in files]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_cell(one)}" for key, one in value.items())
+    return ", ".join(map(_cell, value)) if isinstance(value, list) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
