@@ -151,7 +151,8 @@ def test_pictures_are_a_function_of_the_latent_alone(traced):
     latent = model.draw_latent(6, 3, np.inf)
     pictures = model.generate(latent).numpy()
     np.testing.assert_array_equal(model.generate(latent), pictures)
-    np.testing.assert_allclose(model.generate(latent[:3]), pictures[:3], rtol=1e-5, atol=1e-6)
+    # But for rounding: processors may work on three pictures and on six in different ways.
+    np.testing.assert_allclose(model.generate(latent[:3]), pictures[:3], rtol=1e-5, atol=1e-5)
     assert len(np.unique(pictures.reshape(6, -1), axis=0)) == 6
     for one, other in zip(model.generator.layers, model.average.layers, strict=True):
         if hasattr(one, "noise"):

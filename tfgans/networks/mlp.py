@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from tfgans.layers import LeakyReLU, WeightClip
+from tfgans.layers import LeakyReLU, SpectralNormalization, WeightClip
 from tfgans.networks.parts import image_input, with_closeness
 from tfgans.networks.sizes import latent_input, layers_of
 from tfgans.variant import DataSpec
@@ -35,6 +35,7 @@ def discriminator(
     num_layers=2,
     dropout=0.0,
     weight_clip=0.0,
+    spectral_norm=False,
     packing=1,
     minibatch_discrimination=0,
 ):
@@ -46,6 +47,7 @@ def discriminator(
         num_layers: Number of hidden layers.
         dropout: Share of each hidden layer's units left out in training.
         weight_clip: Largest absolute value of every weight; 0 leaves them free.
+        spectral_norm: Whether every kernel is divided by its largest singular value.
         packing: Pictures that it judges together, their channels side by side (PacGAN).
         minibatch_discrimination: Features of each picture's nearness to others of its batch, that
             are added to those of the last hidden layer.
@@ -55,16 +57,20 @@ def discriminator(
         `(batch, 1)`.
     """
     clip = WeightClip(weight_clip) if weight_clip else None
-    constraints = {"kernel_constraint": clip, "bias_constraint": clip}
+
+    def dense(units, name=None):
+        layer = keras.layers.Dense(units, kernel_constraint=clip, bias_constraint=clip, name=name)
+        return SpectralNormalization(layer, name=name) if spectral_norm else layer
+
     image = image_input(data, packing)
     features = keras.layers.Flatten()(image)
     for _ in layers_of(num_layers):
-        features = keras.layers.Dense(width, **constraints)(features)
+        features = dense(width)(features)
         features = LeakyReLU(0.2)(features)
         if dropout:
             features = keras.layers.Dropout(dropout)(features)
     features = with_closeness(features, minibatch_discrimination, clip)
-    logits = keras.layers.Dense(1, **constraints, name="logits")(features)
+    logits = dense(1, name="logits")(features)
     return keras.Model({"image": image}, logits, name="discriminator")
 
 
