@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 from typing import ClassVar
 
 import checks
@@ -111,6 +112,13 @@ SOUND = Variant(
     options={"ema_decay": 0.5, "g_optimizer.learning_rate": 0.01},
     tiny={"generator.width": 3},
 )
+
+
+@pytest.mark.xdist_group("groups")
+def test_groups_are_kept_together(request):
+    """Else each worker builds and traces every row for itself, and everything takes longer."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@groups")
 
 
 @pytest.fixture(scope="module")

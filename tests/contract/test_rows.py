@@ -3,8 +3,6 @@
 A user's own file is held to the same: `pytest tests/contract/test_rows.py --variant=./my_gan.py`.
 """
 
-import os
-
 import checks
 import pytest
 import support
@@ -21,13 +19,6 @@ def pytest_generate_tests(metafunc):
     grouped = [pytest.param(row, marks=pytest.mark.xdist_group(row)) for row in rows]
     name = "scheme" if "scheme" in metafunc.fixturenames else "subject"
     metafunc.parametrize(name, grouped, indirect=True, scope="module")
-
-
-@pytest.mark.xdist_group("groups")
-def test_groups_are_kept_together(request):
-    """Else each worker builds and traces every row for itself, and everything takes longer."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        assert request.node.nodeid.endswith("@groups")
 
 
 @pytest.fixture(scope="module")
