@@ -93,14 +93,14 @@ class AdversarialModel(GenerativeModel):
     @property
     def all_logs(self):
         """The scheme's logs, gradient norms, the discriminator's mean outputs, and the tricks'."""
-        tricks = {
+        weights = {
             "instance_noise": self.instance_noise,
             "feature_loss": self.feature_weight,
             "historical_penalty/generator": self.historical_weight,
             "historical_penalty/discriminator": self.historical_weight,
             "kernel_penalty": self.kernel_weight,
         }
-        used = [name for name, value in tricks.items() if value]
+        used = [name for name, value in weights.items() if value]
         return (*super().all_logs, "d_real", "d_fake", *used)
 
     @property

@@ -28,9 +28,7 @@ def gradient_penalty(critic, real, fake, *, target=1.0, noise):
     Reference:
         Gulrajani et al., 2017, arXiv:1704.00028, Algorithm 1.
     """
-    if not real.shape.is_compatible_with(fake.shape):
-        raise ValueError(f"real and fake must have one shape, got {real.shape} and {fake.shape}")
-    mixed = noise * real + (1.0 - noise) * fake
+    mixed = _between(real, fake, noise)
     return tf.reduce_mean(tf.square(gradient_norm(critic, mixed) - target))
 
 
@@ -133,11 +131,21 @@ def lipschitz_penalty(critic, real, fake, *, noise):
     Returns:
         Scalar float32, not yet weighted by lambda; the largest over all replicas.
 
+    Raises:
+        ValueError: If `real` and `fake` differ in static shape.
+
     Reference:
         Zhou et al., 2019, arXiv:1902.05687.
     """
-    _, squares = _logits_and_slopes(critic, noise * real + (1.0 - noise) * fake)
+    _, squares = _logits_and_slopes(critic, _between(real, fake, noise))
     return tf.reduce_max(replicas.gathered(squares))
+
+
+def _between(real, fake, noise):
+    """Returns points on the lines between real and generated images."""
+    if not real.shape.is_compatible_with(fake.shape):
+        raise ValueError(f"real and fake must have one shape, got {real.shape} and {fake.shape}")
+    return noise * real + (1.0 - noise) * fake
 
 
 def _logits_and_slopes(critic, image):

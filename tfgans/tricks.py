@@ -28,14 +28,23 @@ def packed(image, channels):
 
 def before_logits(network):
     """Returns a Functional network up to what its layer `logits`, or else its last, is given."""
-    found, tensors = [], tf.nest.flatten(network.output)
+    tensors = tf.nest.flatten(network.output)
+    found, seen = _node_of(tensors[-1]), set()
     while tensors:
-        operation, node, _ = tensors.pop()._keras_history
-        inputs = operation._inbound_nodes[node].input_tensors
-        found.append((operation.name == "logits", inputs))
-        tensors += inputs
-    _, (features, *_) = max(found, key=lambda each: each[0])  # the first of equals
-    return keras.Model(network.input, features)
+        node = _node_of(tensors.pop())
+        if node.operation.name == "logits":
+            found = node
+            break
+        if node not in seen:  # skip connections lead to it again and again
+            seen.add(node)
+            tensors += node.input_tensors
+    return keras.Model(network.input, found.input_tensors[0])
+
+
+def _node_of(tensor):
+    """Returns the node of Keras' graph that a symbolic tensor comes from."""
+    operation, index, _ = tensor._keras_history
+    return operation._inbound_nodes[index]
 
 
 def half_squared_norm(variables):

@@ -103,24 +103,26 @@ def path(text: str) -> pathlib.Path:
 
 def positive(text: str) -> float:
     """Reads a number above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
+    found = _float(text)
+    if not 0 < found < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return number
+    return found
 
 
 def number(text: str) -> float:
     """Reads a finite number."""
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
+    found = _float(text)
     if not math.isfinite(found):
         raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
     return found
+
+
+def _float(text: str) -> float:
+    """Reads a number; what is none becomes NaN."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def one_of(*names: str) -> Callable[[str], str]:
