@@ -92,7 +92,7 @@ class AdversarialModel(GenerativeModel):
 
     @property
     def all_logs(self):
-        """The scheme's logs, gradient norms, the discriminator's mean outputs, and the tricks'."""
+        """The scheme's logs, gradient norms, what the discriminator says, and the tricks'."""
         weights = {
             "instance_noise": self.instance_noise,
             "feature_loss": self.feature_weight,
@@ -101,7 +101,13 @@ class AdversarialModel(GenerativeModel):
             "kernel_penalty": self.kernel_weight,
         }
         used = [name for name, value in weights.items() if value]
-        return (*super().all_logs, "d_real", "d_fake", *used)
+        return (*super().all_logs, *self._told_of_logits, *used)
+
+    @property
+    def _told_of_logits(self):
+        """Names of what is logged of them; several outputs tell real from generated in no order."""
+        one = _logits(self.discriminator.output).shape[-1] == 1
+        return ("d_real", "d_fake", "d_accuracy") if one else ("d_real", "d_fake")
 
     @property
     def batches_per_step(self):
@@ -161,8 +167,7 @@ class AdversarialModel(GenerativeModel):
             fake = tf.stop_gradient(self.fake_images(piece, "discriminator_latent"))
             real, fake = self.presented(piece["image"], "real"), self.presented(fake, "fake")
             told = [self.discriminate(image, piece) for image in (real, fake)]
-            self.notes.watched["d_real"] = tf.reduce_mean(_logits(told[0]))
-            self.notes.watched["d_fake"] = tf.reduce_mean(_logits(told[1]))
+            self._watch_logits(*map(_logits, told))
             terms = [penalty(self.critic(piece), real, fake) for penalty in penalties]
             return [*tf.nest.flatten(loss(*told)), *terms]
 
@@ -287,6 +292,15 @@ class AdversarialModel(GenerativeModel):
         inputs = _declared(self.discriminator, {**batch, "image": image})
         outputs = self.discriminator(inputs, training=True)
         return tf.nest.map_structure(lambda output: tf.cast(output, tf.float32), outputs)
+
+    def _watch_logits(self, real, fake):
+        """Notes the means, and in which share of pairs the real image has the higher logit."""
+        values = (
+            tf.reduce_mean(real),
+            tf.reduce_mean(fake),
+            0.5 + 0.5 * tf.reduce_mean(tf.sign(real - fake)),
+        )
+        self.notes.watched.update(zip(self._told_of_logits, values, strict=False))
 
     def critic(self, batch):
         """Returns the discriminator as a function from images alone to logits."""

@@ -17,7 +17,9 @@ _INDEX = re.compile(r"step-(\d+)\.index")
 _STATE = "checkpoint"  # TensorFlow's list of the checkpoints, in their folder
 
 
-def manager(model, run_dir, part: str = LATEST) -> tf.train.CheckpointManager:
+def manager(
+    model, run_dir, part: str = LATEST, *, kept: int | None = None
+) -> tf.train.CheckpointManager:
     """Returns the manager of a run's checkpoints; they hold networks, EMA, optimisers and step.
 
     TensorFlow's list of them is written anew where it is lost, or names one that is gone.
@@ -26,6 +28,7 @@ def manager(model, run_dir, part: str = LATEST) -> tf.train.CheckpointManager:
         model: What is saved and restored.
         run_dir: Folder of the run.
         part: Folder in it: `LATEST`, or `BEST` with the one that evaluations liked most.
+        kept: How many are kept; by default the latest two, and one best.
     """
     checkpoint = tf.train.Checkpoint(state=model.state())
     folder = _folder(run_dir, part)
@@ -36,7 +39,7 @@ def manager(model, run_dir, part: str = LATEST) -> tf.train.CheckpointManager:
         names = [f'model_checkpoint_path: "step-{found[-1]}"']
         names += [f'all_model_checkpoint_paths: "step-{step}"' for step in found]
         (folder / _STATE).write_text("\n".join([*names, ""]), encoding="utf-8")
-    kept = _KEPT[part]
+    kept = kept or _KEPT[part]
     return tf.train.CheckpointManager(checkpoint, str(folder), kept, checkpoint_name="step")
 
 
@@ -50,6 +53,20 @@ def forget_best_after(run_dir, step: int) -> None:
     folder = _folder(run_dir, BEST)
     if any(found > step for found in _found(folder)):
         shutil.rmtree(folder)
+
+
+def forget_after(run_dir, step: int) -> int | None:
+    """Removes checkpoints of later steps than `step`; returns the step of the newest one left.
+
+    Where none would be left, all are kept and None is returned.
+    """
+    folder = _folder(run_dir, LATEST)
+    steps = _found(folder)
+    left = [found for found in steps if found <= step]
+    for found in steps[len(left) :] if left else ():
+        for path in folder.glob(f"step-{found}.*"):
+            path.unlink()
+    return left[-1] if left else None
 
 
 def _folder(run_dir, part: str) -> Path:

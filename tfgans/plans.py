@@ -39,13 +39,18 @@ DEFAULTS: dict[str, Any] = {
     "eval_metrics": "fid",
     "eval_features": None,
     "stop_when": 0,
+    "on_collapse": "warn",
 }
 RUNS = "runs"
 
 _OPTIONS = {*DEFAULTS, "variant", "steps", "batch_size", "export_dir", "options"}
 _AT_LEAST = {"steps": 1, "batch_size": 1, "seed": 0, "checkpoint_every": 1}
 _AT_LEAST |= {"replicas": 1, "accumulate": 1, "eval_every": 0, "stop_when": 0}
-_ONE_OF = {"precision": runs.PRECISIONS, "strategy": runs.STRATEGIES}
+_ONE_OF: dict[str, tuple[str, ...]] = {
+    "precision": runs.PRECISIONS,
+    "strategy": runs.STRATEGIES,
+    "on_collapse": runs.ON_COLLAPSE,
+}
 DATA = ("data_dir", "image_size", "fit", "classes")
 
 

@@ -35,6 +35,7 @@ PARTS = (
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "auto")
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
+ON_COLLAPSE = ("warn", "stop", "rewind")
 
 # Neither the weights nor their order of training depend on these (on `replicas` where layers draw).
 MAY_CHANGE = (
@@ -47,6 +48,7 @@ MAY_CHANGE = (
     "eval_metrics",
     "eval_features",
     "stop_when",
+    "on_collapse",
 )
 
 # Facts about a run that `options.json` holds beside the options.

@@ -16,16 +16,13 @@ from tfgans import (
     compat,
     data,
     distribution,
-    evaluation,
     export,
     factory,
+    oversight,
     plans,
-    quality,
     runs,
 )
 from tfgans.errors import UsageError
-
-_EVAL_PICTURES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +36,7 @@ class Result:
         weights_sha256: Hash of networks, average and optimisers.
         metrics: The last line of `metrics.jsonl`: means of the logs over its window.
         model: The trained model; of a run that was evaluated, at the best checkpoint.
+        failures: Of the game, each {failure, step, since, evidence}, as `tfgans.failures` says.
     """
 
     run_dir: pathlib.Path | None
@@ -47,6 +45,7 @@ class Result:
     weights_sha256: str
     metrics: dict[str, float]
     model: keras.Model
+    failures: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 def train(variant, *, run_dir=None, resume=False, **given) -> Result:
@@ -82,7 +81,10 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
             eval_metrics: names of `tfgans.evaluation.METRICS` joined by commas, default fid; the
                 first decides which checkpoint is kept as the best, and is exported;
             eval_features: feature space, by default digits_cnn for digits and else pixels;
-            stop_when: evaluations without a better one that end the run, default 0, never.
+            stop_when: evaluations without a better one that end the run, default 0, never;
+            on_collapse: warn (default), stop, or rewind: what to do when the game fails, as
+                `tfgans.failures` tells it in runs of 500 steps or more; rewind stops too, and goes
+                back to the last checkpoint before there were signs of it.
 
     Returns:
         A `Result`.
@@ -154,7 +156,9 @@ def _assist(model, plan, team) -> Result:
     step, steps = int(model.step.numpy()), plan["steps"]
     dataset, _ = _dataset(model, plan, team)
     patient = callbacks.Patient()
-    made = [callbacks.Following(plan["eval_every"], team.any), patient]
+    stops = oversight.look_every(plan) if plan["on_collapse"] != "warn" else 0
+    made = [callbacks.Following(every, team.any) for every in (plan["eval_every"], stops)]
+    made.append(patient)
     try:
         if step < steps and not team.any(False):
             with callbacks.running(made) as made:
@@ -180,30 +184,35 @@ def _run(model, plan, folder, team) -> Result:
         print(foreseen, file=sys.stderr)
     made = callbacks.run_callbacks(
         folder,
-        checkpoints.manager(model, folder),
+        checkpoints.manager(model, folder, kept=oversight.kept(plan)),
         steps=steps,
         images_per_step=images_per_step,
-        log_every=max(1, min(50, steps // 10)),
+        log_every=oversight.log_every(steps),
         sample_every=max(1, steps // 20),
         checkpoint_every=plan["checkpoint_every"],
         start_step=step,
         seconds=last.get("seconds", 0.0),
         options=plan,
     )
-    judge = _quality(model, plan, folder, made, team)
-    if step < steps and not team.any(bool(judge and judge.finished)):
+    judge = oversight.quality_of(model, plan, folder, made, team)
+    watch = oversight.watch_of(plan, folder, made, team)
+    over = any(one is not None and one.finished for one in (judge, watch))
+    if step < steps and not team.any(over):
         with callbacks.running(made) as made:
             model.fit(dataset, steps_per_epoch=steps - step, verbose=0, callbacks=made)
         last = runs.read_json_lines(metrics_file)[-1]
+    if watch and watch.finished and plan["on_collapse"] == "rewind":
+        oversight.rewind(model, folder, min(one.since for one in watch.findings.values()))
+    failed = [dataclasses.asdict(one) for one in watch.findings.values()] if watch else []
     metrics = {key: value for key, value in last.items() if key not in ("step", "seconds")}
     sha256, done = model.weights_sha256(), int(model.step.numpy())
     facts = {"steps": done, **of_data, "wall_time_s": last.get("seconds")}
-    facts["replicas"] = team.num_replicas
+    facts |= {"replicas": team.num_replicas, "failures": failed}
     if judge and checkpoints.restore(judge.best.manager):
         facts["best_step"] = int(model.step.numpy())
     export.export(model, plan["export_dir"], _card(plan, sha256, facts))
     team.meet()
-    return Result(folder, pathlib.Path(plan["export_dir"]), done, sha256, metrics, model)
+    return Result(folder, pathlib.Path(plan["export_dir"]), done, sha256, metrics, model, failed)
 
 
 def _dataset(model, plan, team, folder=None):
@@ -224,31 +233,6 @@ def _dataset(model, plan, team, folder=None):
         return dataset
 
     return team.distributed(load), told[0]
-
-
-def _quality(model, plan, folder, made, team) -> quality.Quality | None:
-    """Returns what evaluates the run, put among its callbacks; None where nothing is asked for."""
-    if not plan["eval_every"]:
-        return None
-    step = int(model.step.numpy())
-    checkpoints.forget_best_after(folder, step)
-    extractor = plans.extractor(plan)
-    # Of the training pictures, so that nothing is chosen by those that judge the end.
-    source = data.open_source(plan["dataset"], **plans.data_options(plan))
-    real = evaluation.Sample.of(source.images(_EVAL_PICTURES), extractor)
-    log = next(one for one in made if isinstance(one, callbacks.MetricsLog))
-    judge = quality.Quality(
-        evaluation.Reference(real, real, real, "train", extractor),
-        evaluation.chosen(plan["eval_metrics"]),
-        plan["eval_every"],
-        log,
-        checkpoints.Checkpoints(checkpoints.manager(model, folder, checkpoints.BEST)),
-        patience=plan["stop_when"],
-        agree=team.any,
-        history=runs.read_json_lines(folder / runs.METRICS_FILE),
-    )
-    made.insert(made.index(log), judge)  # before it: a step's last row is that of its losses
-    return judge
 
 
 def _card(plan, sha256, facts) -> dict[str, Any]:

@@ -350,7 +350,8 @@ class NeverTrainsTheGenerator(Sound):
 @caught_by(checks.check_kernels_move, "of discriminator never moves")
 class ClipsButNeverTrains(Sound):
     def discriminator_step(self, batch, loss):
-        self.notes.watched |= {"grad_norm/discriminator": 0.0, "d_real": 0.0, "d_fake": 0.0}
+        told = ("grad_norm/discriminator", "d_real", "d_fake", "d_accuracy")
+        self.notes.watched |= dict.fromkeys(told, 0.0)
         for variable in self.discriminator.trainable_variables:
             variable.assign(tf.clip_by_value(variable, -0.01, 0.01))
         return 0.0

@@ -168,7 +168,8 @@ def test_tensorboard_shows_all_and_forgets_what_a_resume_undid(run):
     rates = {"learning_rate/g_optimizer", "learning_rate/d_optimizer", "train/steps_per_second"}
     logs = {name if "/" in name else f"train/{name}" for name in model.all_logs}
     assert set(events.Tags()["scalars"]) == {*logs, *rates}
-    assert {"train/d_real", "train/d_fake", "grad_norm/generator"} <= logs
+    judged = {"train/d_real", "train/d_fake", "train/d_accuracy"}
+    assert {*judged, "grad_norm/generator"} <= logs
     assert [event.step for event in events.Scalars("train/d_loss")] == [2, 4, 6, 8, 9]
     assert [event.step for event in events.Images("samples")] == [2, 4, 6, 8, 9]
     assert len(list((run_dir / "tensorboard").iterdir())) == 2  # one a start

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tfgans
-from tfgans import checkpoints, evaluation, factory, features, quality, runs, training
+from tfgans import checkpoints, evaluation, factory, features, oversight, quality, runs
 from tfgans.callbacks import MetricsLog
 from tfgans.checkpoints import Checkpoints
 
@@ -17,7 +17,7 @@ TINY = {"generator.width": 16, "discriminator.width": 16}
 
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch):
-    monkeypatch.setattr(training, "_EVAL_PICTURES", 50)
+    monkeypatch.setattr(oversight, "EVAL_PICTURES", 50)
 
 
 def train(folder, steps, **given):
@@ -41,7 +41,7 @@ def whole(tmp_path_factory):
     """A run that is evaluated at steps 5, 10, 15 and 20."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_EVAL_PICTURES", 50)
+        patch.setattr(oversight, "EVAL_PICTURES", 50)
         train(folder, 20, eval_metrics="fid,kid")
     return folder
 

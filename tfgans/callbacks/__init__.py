@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import keras
 import tensorflow as tf
 
+from tfgans.callbacks.collapse import CollapseWatch
 from tfgans.callbacks.logs import MetricsLog
 from tfgans.callbacks.progress import Progress
 from tfgans.callbacks.samples import SAMPLE_SEED, SampleGrid
@@ -23,6 +24,7 @@ from tfgans.events import Events
 __all__ = [
     "SAMPLE_SEED",
     "Checkpointer",
+    "CollapseWatch",
     "Following",
     "Interrupt",
     "MetricsLog",

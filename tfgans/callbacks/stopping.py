@@ -114,10 +114,10 @@ class Patient(Interrupt):
 
 
 class Following(StepCallback):
-    """On a worker that is not the chief: stops where the chief's evaluation ends the run.
+    """On a worker that is not the chief: stops where the chief's evaluation or watch ends the run.
 
     Args:
-        every: Steps between two evaluations; 0: there are none.
+        every: Steps between two occasions; 0: there are none.
         agree: From False to whether the run ends; waits for the chief.
     """
 

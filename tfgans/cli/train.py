@@ -157,6 +157,13 @@ OPTIONS = {
             "help": "end after K evaluations without a better one; default 0, never",
         },
     },
+    "when the game fails": {
+        "--on_collapse": {
+            "metavar": "WHAT",
+            "type": one_of(*runs.ON_COLLAPSE),
+            "help": "warn, stop, or rewind to the last healthy checkpoint and stop; default warn",
+        },
+    },
     "what to print": {
         "--list": {
             "action": "store_true",
@@ -212,11 +219,12 @@ def _variant(arguments: dict[str, Any]) -> str:
 
 def _summary(result: "Result", as_json: bool) -> str:
     if as_json:
-        keys = ("run_dir", "export_dir", "steps", "weights_sha256", "metrics")
+        keys = ("run_dir", "export_dir", "steps", "weights_sha256", "metrics", "failures")
         return json.dumps({key: getattr(result, key) for key in keys}, default=str)
     rows = {
         "steps": result.steps,
         "metrics": "  ".join(f"{name} {value:.4g}" for name, value in result.metrics.items()),
+        "failures": "; ".join(f"{one['failure']} (step {one['step']})" for one in result.failures),
         "weights": f"sha256 {result.weights_sha256}",
         "run": result.run_dir,
         "export": result.export_dir,

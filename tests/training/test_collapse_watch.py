@@ -1,0 +1,231 @@
+"""The watch in runs: what it looks at, tells, writes, and when it ends a run or goes back."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import tfgans
+from tfgans import UsageError, callbacks, checkpoints, failures
+from tfgans.cli import train as command
+from tfgans.events import Events
+
+REAL = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 1)).astype(np.uint8)
+# A generator's rate at which its pictures are all alike within a few steps.
+FAILS = {
+    "generator.width": 16,
+    "discriminator.width": 16,
+    "g_optimizer.learning_rate": 0.05,
+    "d_optimizer.learning_rate": 0.01,
+}
+SOUND = {**FAILS, "g_optimizer.learning_rate": 0.001}
+SOON = {"dataset": "optdigits", "steps": 800, "batch_size": 8, "checkpoint_every": 100}
+
+
+class Model:
+    """What the watch sees of a model; its pictures are `scale` times as varied as real ones."""
+
+    takes_label = False
+    stop_training = False
+
+    def __init__(self, scale=1.0):
+        self.step = tf.Variable(0, dtype=tf.int64)
+        self.scale = scale
+
+    def draw_latent(self, n, seed, truncation):
+        return tf.constant(REAL[:n], tf.float32) / 127.5 - 1.0
+
+    def generate(self, latent):
+        return self.scale * latent
+
+    def reset_metrics(self):
+        pass
+
+
+def drive(watch, model, steps, logs=lambda step: {"grad_norm/generator": 1.0}):
+    made = [watch, watch.log]
+    with callbacks.running(made):
+        for one in made:
+            one.set_model(model)
+            one.on_train_begin()
+        for index in range(steps):
+            model.step.assign_add(1)
+            for one in made:
+                one.on_train_batch_end(index, logs(index + 1))
+            if model.stop_training:
+                break
+
+
+def watching(folder, **given):
+    log = callbacks.MetricsLog(folder / "metrics.jsonl", 1, Events(folder / "tensorboard"))
+    return callbacks.CollapseWatch(log, 4, **{"steps": 100, "real": REAL, **given})
+
+
+def rows_of(folder):
+    text = (folder / "metrics.jsonl").read_text("utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def spread(pictures):
+    flat = pictures.reshape(len(pictures), -1).astype(float)
+    pairs = [np.linalg.norm(a - b) for i, a in enumerate(flat) for b in flat[:i]]
+    return np.mean(pairs)
+
+
+def by_level(pictures):
+    """Takes pictures for one of two classes, by their first number."""
+    return np.eye(2)[(pictures[:, 0, 0, 0] > 127).astype(int)]
+
+
+def test_variety_is_in_that_of_real_pictures(tmp_path):
+    model = Model(0.5)
+    drive(watching(tmp_path, classify=by_level), model, 8)
+    looks = [row for row in rows_of(tmp_path) if failures.DIVERSITY in row]
+    assert [row["step"] for row in looks] == [4, 8]
+    pictures = np.round((0.5 * (REAL / 127.5 - 1.0) + 1.0) * 127.5).clip(0, 255)
+    assert looks[0][failures.DIVERSITY] == pytest.approx(spread(pictures) / spread(REAL), rel=1e-4)
+    assert looks[0][failures.ENTROPY] == pytest.approx(1.0, rel=1e-6)  # a sign halved is a sign
+
+
+def test_real_pictures_of_one_class_have_no_entropy_to_compare(tmp_path):
+    drive(watching(tmp_path, classify=lambda pictures: np.ones((len(pictures), 1))), Model(), 4)
+    drive(watching(tmp_path, real=np.repeat(REAL[:1], 8, axis=0)), Model(), 4)
+    looks = [set(row) for row in rows_of(tmp_path) if row["step"] == 4 and len(row) < 4]
+    assert {"step", "seconds", failures.DIVERSITY} in looks
+    assert not any(failures.ENTROPY in row for row in looks)
+
+
+def test_a_failure_is_told_once_with_its_remedies(tmp_path, capsys):
+    gone = watching(tmp_path)
+    drive(gone, Model(), 60, lambda step: {"grad_norm/generator": 1.0 if step < 20 else 1e-5})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("step 25: vanishing gradients: the generator's gradient has fallen")
+    assert "Remedies: a Wasserstein loss (--variant=wgan_gp)" in line
+    assert set(gone.findings) == {"vanishing gradients"}
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    (text,) = events.Tensors("watch/failures")
+    assert text.step == 25
+    assert b"vanishing gradients" in text.tensor_proto.string_val[0]
+
+
+@pytest.mark.parametrize(("on_collapse", "steps"), [("warn", 60), ("stop", 28), ("rewind", 28)])
+def test_the_run_ends_at_the_next_look_if_it_is_asked_to(tmp_path, on_collapse, steps):
+    model, heard = Model(), []
+
+    def agree(flag):
+        heard.append(flag)
+        return flag
+
+    watch = watching(tmp_path, on_collapse=on_collapse, agree=agree)
+    drive(watch, model, 60, lambda step: {"grad_norm/generator": 1.0 if step < 20 else 1e-5})
+    assert int(model.step) == steps
+    assert heard == ([] if on_collapse == "warn" else [False] * 6 + [True])
+
+
+def test_what_a_resumed_run_has_told_is_not_told_again(tmp_path, capsys):
+    watch = watching(tmp_path)
+    logs = {"grad_norm/generator": 1.0}
+    drive(watch, Model(), 60, lambda step: {"grad_norm/generator": 1.0 if step < 20 else 1e-5})
+    again = watching(tmp_path / "again", history=rows_of(tmp_path))
+    assert again.findings == watch.findings
+    capsys.readouterr()
+    model = Model()
+    model.step.assign(60)
+    drive(again, model, 4, lambda step: logs)
+    assert capsys.readouterr().err == ""
+
+
+def test_it_takes_less_than_a_hundredth_of_a_5_ms_step_beside_its_looks(tmp_path):
+    log = callbacks.MetricsLog(tmp_path / "metrics.jsonl", 50)
+    watch = callbacks.CollapseWatch(log, 10**9, steps=30000, real=REAL)
+    watch.set_model(Model())
+    watch.on_train_begin()
+    logs = dict.fromkeys(("d_loss", "g_loss", "d_real", "d_fake", "d_accuracy"), 0.7)
+    logs |= {"grad_norm/generator": 1.0, "grad_norm/discriminator": 1.0}
+    start = time.perf_counter()
+    for index in range(30000):
+        watch.on_train_batch_end(index, logs)
+    assert time.perf_counter() - start < 0.01 * 0.005 * 30000
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stopped")
+    return folder, train(folder, on_collapse="stop", options=FAILS, **SOON)
+
+
+def train(folder, **given):
+    where = {"run_dir": folder / "run", "export_dir": folder / "export"}
+    return tfgans.train("nsgan", **where, **given)
+
+
+def test_a_run_that_fails_is_stopped_and_its_card_says_why(stopped):
+    folder, result = stopped
+    assert result.steps < SOON["steps"]
+    card = json.loads((folder / "export" / "card.json").read_text("utf-8"))
+    assert card["failures"] == result.failures
+    assert card["steps"] == result.steps
+    (first, *_) = result.failures
+    assert first["failure"] == "mode collapse"
+    assert first["since"] < first["step"] <= result.steps
+    assert checkpoints.last_step(folder / "run") == result.steps
+    printed = command._summary(result, as_json=False)
+    assert f"failures mode collapse (step {first['step']})" in printed
+    assert json.loads(command._summary(result, as_json=True))["failures"] == result.failures
+
+
+def test_it_stays_stopped_and_goes_on_when_told_to_warn(stopped, tmp_path):
+    folder, result = stopped
+    again = train(folder, resume=True)
+    assert (again.steps, again.failures) == (result.steps, result.failures)
+    on = train(folder, resume=True, on_collapse="warn")
+    assert on.steps == SOON["steps"]
+    assert on.failures[: len(result.failures)] == result.failures
+    through = train(tmp_path, options=FAILS, **SOON)
+    assert on.weights_sha256 == through.weights_sha256
+    assert on.failures == through.failures
+
+
+def test_a_rewound_run_is_that_of_its_last_healthy_checkpoint(tmp_path, capsys):
+    class Bad(callbacks.CollapseWatch):
+        """Finds at step 600 what there was no sign of at step 390."""
+
+        def _look(self):
+            if self.step < 600:
+                return []
+            finding = failures.Finding("mode collapse", self.step, 390, "planted")
+            self.findings = {"mode collapse": finding}
+            return [finding]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(callbacks, "CollapseWatch", Bad)
+        result = train(tmp_path, on_collapse="rewind", options=SOUND, **SOON)
+    assert result.steps == 300
+    assert f"back at step 300; go on with a remedy and --init_from='{tmp_path / 'run'}'" in (
+        capsys.readouterr().err
+    )
+    assert checkpoints.last_step(tmp_path / "run") == 300
+    healthy = train(tmp_path / "healthy", options=SOUND, **{**SOON, "steps": 300})
+    assert result.weights_sha256 == healthy.weights_sha256
+    assert train(tmp_path, resume=True, on_collapse="warn").steps == 800
+
+
+def test_where_no_checkpoint_is_healthy_all_are_kept(stopped):
+    folder, _ = stopped
+    assert checkpoints.forget_after(folder / "run", 0) is None
+    assert checkpoints.last_step(folder / "run") is not None
+
+
+def test_short_runs_are_not_watched(tmp_path):
+    result = train(tmp_path, options=FAILS, **{**SOON, "steps": 499})
+    assert result.failures == []
+    assert not any(failures.DIVERSITY in row for row in rows_of(tmp_path / "run"))
+
+
+def test_another_word_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="on_collapse='panic' must be one of warn, stop, rewind"):
+        train(tmp_path, **SOON, on_collapse="panic")

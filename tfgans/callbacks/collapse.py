@@ -1,0 +1,118 @@
+"""The collapse watch: says during a run that, and how, its game fails."""
+
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tfgans import failures
+from tfgans.callbacks.logs import MetricsLog
+from tfgans.callbacks.step import StepCallback
+from tfgans.metrics.distances import squared_distances
+from tfgans.randomness import RANDOM_LABEL
+from tfgans.sampling import to_uint8
+
+SEED = 2  # of the pictures: the same latents each time
+# What real pictures exceed, or a share of it tells nothing: those of one class have no entropy.
+_VARIED = {failures.DIVERSITY: 0.0, failures.ENTROPY: 0.3}
+
+
+class CollapseWatch(StepCallback):
+    """Looks at the logs and at a few pictures, and tells each failure of `tfgans.failures` once.
+
+    The pictures' variety is logged as `watch/diversity`, the mean distance of two of them, and
+    `watch/class_entropy`, that of the classes which `classify` finds; both in that of real ones.
+
+    Args:
+        log: Gets these figures; its rows are what the watch reads.
+        every: Steps between two looks at pictures, a multiple of those between rows of the log.
+        steps: Step at which the run ends.
+        real: Real pictures, uint8 `(n, height, width, channels)`; as many are drawn.
+        classify: From such pictures to class probabilities `(n, classes)`, if anything can.
+        on_collapse: warn, or stop or rewind to end the run at a failure.
+        agree: From whether the run is to end to whether it ends: what the other workers hear.
+        history: Rows of the log from before, of a resumed run.
+    """
+
+    num = 32  # pictures that are enough
+
+    def __init__(
+        self,
+        log: MetricsLog,
+        every: int,
+        *,
+        steps: int,
+        real: np.ndarray,
+        classify: Callable[[np.ndarray], np.ndarray | None] = lambda pictures: None,
+        on_collapse: str = "warn",
+        agree: Callable[[bool], bool] = bool,
+        history: Iterable[Mapping[str, Any]] = (),
+    ):
+        super().__init__()
+        self.log, self.every, self.real, self.classify = log, every, real, classify
+        self.on_collapse, self.agree = on_collapse, agree
+        self.usual = self._variety(real)
+        reach = 2.0 * math.sqrt(real[0].size)  # of [-1, 1] for every number
+        self.history = failures.History(steps, reach)
+        self.findings: dict[str, failures.Finding] = {}
+        for row in history:
+            self._read(row)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is to end for a failure."""
+        return bool(self.findings) and self.on_collapse != "warn"
+
+    def begin(self):
+        draw, n = self.model.draw_latent, len(self.real)
+        self._inputs = {"latent": draw(n, SEED, math.inf)}
+        if self.model.takes_label:
+            self._inputs["label"] = self.model.draw_label(n, SEED, RANDOM_LABEL)
+
+    def after_step(self, logs):
+        if self.step % self.log.every:
+            return
+        found = self._read({"step": self.step, **logs})
+        if self.step % self.every == 0:
+            found += self._look()
+        for finding in found:
+            self._tell(finding)
+        if self.step % self.every == 0 and self.on_collapse != "warn" and self.agree(self.finished):
+            self.model.stop_training = True
+
+    def _look(self) -> list[failures.Finding]:
+        pictures = to_uint8(self.model.generate(**self._inputs)).numpy()
+        figures = {
+            name: value / self.usual[name]
+            for name, value in self._variety(pictures).items()
+            if self.usual[name] > _VARIED[name]
+        }
+        self.log.add(self.step, figures)
+        return self._read({"step": self.step, **figures})
+
+    def _variety(self, pictures) -> dict[str, float]:
+        flat = pictures.reshape(len(pictures), -1) / 127.5
+        distances = np.sqrt(squared_distances(flat, flat))
+        pairs = max(1, len(flat) * (len(flat) - 1))
+        found = {failures.DIVERSITY: float(distances.sum() / pairs)}
+        probabilities = self.classify(pictures)
+        if probabilities is not None:
+            shares = probabilities.mean(axis=0)
+            found[failures.ENTROPY] = float(-np.sum(shares * np.log(np.maximum(shares, 1e-12))))
+        return found
+
+    def _read(self, row) -> list[failures.Finding]:
+        """Takes note of a row of the log; returns failures that were not found before."""
+        self.history.add(row)
+        found = [one for one in failures.found(self.history) if one.failure not in self.findings]
+        self.findings |= {one.failure: one for one in found}
+        return found
+
+    def _tell(self, finding):
+        words = f"{finding.failure}: {finding.evidence}. Remedies: {finding.remedies}"
+        print(f"step {self.step}: {words}", file=sys.stderr)
+        if self.log.events is not None:
+            with self.log.checkpoints.writing("the TensorBoard log", self.step):
+                self.log.events.text(self.step, "watch/failures", words)

@@ -1,0 +1,85 @@
+"""What looks over a run: evaluations on the way, and the watch for failures of the game."""
+
+import sys
+
+from tfgans import callbacks, checkpoints, data, evaluation, plans, quality, runs
+
+EVAL_PICTURES = 1000
+WATCHED = 500  # steps of the shortest run that is watched
+LOOKS = 25  # at the pictures of a run
+
+
+def quality_of(model, plan, folder, made, team) -> quality.Quality | None:
+    """Returns what evaluates the run, put among its callbacks; None where nothing is asked for."""
+    if not plan["eval_every"]:
+        return None
+    step = int(model.step.numpy())
+    checkpoints.forget_best_after(folder, step)
+    extractor = plans.extractor(plan)
+    # Of the training pictures, so that nothing is chosen by those that judge the end.
+    source = data.open_source(plan["dataset"], **plans.data_options(plan))
+    real = evaluation.Sample.of(source.images(EVAL_PICTURES), extractor)
+    log = next(one for one in made if isinstance(one, callbacks.MetricsLog))
+    judge = quality.Quality(
+        evaluation.Reference(real, real, real, "train", extractor),
+        evaluation.chosen(plan["eval_metrics"]),
+        plan["eval_every"],
+        log,
+        checkpoints.Checkpoints(checkpoints.manager(model, folder, checkpoints.BEST)),
+        patience=plan["stop_when"],
+        agree=team.any,
+        history=runs.read_json_lines(folder / runs.METRICS_FILE),
+    )
+    made.insert(made.index(log), judge)  # before it: a step's last row is that of its losses
+    return judge
+
+
+def watch_of(plan, folder, made, team) -> callbacks.CollapseWatch | None:
+    """Returns what watches the run, put among its callbacks; None where it is too short."""
+    if plan["steps"] < WATCHED:
+        return None
+    source = data.open_source(plan["dataset"], **plans.data_options(plan))
+    number = min(callbacks.CollapseWatch.num, max(2, plan["batch_size"]))
+    log = next(one for one in made if isinstance(one, callbacks.MetricsLog))
+    features = plans.extractor({**plan, "eval_features": None})
+    watch = callbacks.CollapseWatch(
+        log,
+        look_every(plan),
+        steps=plan["steps"],
+        real=source.images(number),
+        classify=lambda pictures: features(pictures).probabilities,
+        on_collapse=plan["on_collapse"],
+        agree=team.any,
+        history=runs.read_json_lines(folder / runs.METRICS_FILE),
+    )
+    made.insert(made.index(log), watch)  # before it, as what evaluates is
+    return watch
+
+
+def log_every(steps) -> int:
+    """Returns the steps between two rows of the log."""
+    return max(1, min(50, steps // 10))
+
+
+def look_every(plan) -> int:
+    """Returns the steps between two looks at the pictures, some rows of the log."""
+    rows = log_every(plan["steps"])
+    return max(1, plan["steps"] // LOOKS // rows) * rows if plan["steps"] >= WATCHED else 0
+
+
+def kept(plan) -> int | None:
+    """Returns how many checkpoints a run keeps; of one that may go back, of a third of it."""
+    if plan["on_collapse"] != "rewind":
+        return None
+    return 2 + plan["steps"] // 3 // plan["checkpoint_every"]
+
+
+def rewind(model, folder, since) -> None:
+    """Goes back to the last checkpoint that is of the step `since` or before."""
+    healthy = checkpoints.forget_after(folder, since)
+    if healthy is None:
+        words = f"no checkpoint of step {since} or before is left: the run ends where it is"
+    else:
+        checkpoints.restore(checkpoints.manager(model, folder))
+        words = f"back at step {healthy}; go on with a remedy and --init_from={str(folder)!r}"
+    print(words, file=sys.stderr)
