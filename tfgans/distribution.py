@@ -5,6 +5,7 @@ Each replica holds the whole model and works on its slice of the global batch.
 
 import contextlib
 import dataclasses
+import functools
 import pathlib
 import signal
 import sys
@@ -100,16 +101,21 @@ class Team:
         if self.workers == 1:
             return [own]
 
+        told = self.strategy.run(self._gathered, args=(tf.constant(own, tf.int64),))
+        rows = self.strategy.experimental_local_results(told)
+        return [int(number) // len(rows) for number in rows[0]]
+
+    @functools.cached_property
+    def _gathered(self) -> Callable:
+        """From a number of this process to those of all; traced once, it is called often."""
+
         @tf.function
-        def told():
-            row = tf.one_hot(
-                self.index, self.workers, tf.constant(own, tf.int64), 0, dtype=tf.int64
-            )
+        def gathered(own):
+            row = tf.one_hot(self.index, self.workers, own, tf.constant(0, tf.int64))
             context = tf.distribute.get_replica_context()
             return context.all_reduce(tf.distribute.ReduceOp.SUM, row)
 
-        rows = self.strategy.experimental_local_results(self.strategy.run(told))
-        return [int(number) // len(rows) for number in rows[0]]
+        return gathered
 
     def any(self, flag: bool) -> bool:
         """Returns whether any process says so, once all have come here."""

@@ -168,7 +168,7 @@ def test_resume_names_every_option_that_differs_in_one_line():
         "cannot resume with --seed=1 (the run has 0), --dataset=optdigits (the run has digits), "
         "--set gp_weight=5.0 (the run has 10.0): "
         "only --steps, --checkpoint_every, --export_dir, --strategy, --replicas, "
-        "--eval_every, --eval_metrics, --eval_features, --stop_when may change"
+        "--eval_every, --eval_metrics, --eval_features, --stop_when, --on_collapse may change"
     )
 
 

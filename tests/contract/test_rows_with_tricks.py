@@ -50,4 +50,8 @@ def test_row_with_tricks(subject, check):
 @pytest.mark.parametrize("policy", checks.HALF)
 def test_row_with_tricks_in_half_precision(subject, policy):
     checks.check_precision(subject, policy)
-    checks.check_traced_precision(subject, policy)
+
+
+@pytest.mark.parametrize("subject", GROUPS, indirect=True)
+def test_row_with_tricks_traced_in_half_precision(subject):
+    checks.check_traced_precision(subject, "mixed_float16")

@@ -1,4 +1,4 @@
-"""The tools that make the tables of docs/ideas.md, with runs that are only noted."""
+"""The tools that make the tables of documents, with runs that are only noted."""
 
 import json
 import sys
@@ -6,6 +6,8 @@ import sys
 import pytest
 
 COMMON = ("experiments", "five_ideas", "two_time_scales", "learning_rates", "growth", "truncation")
+COMMON += ("mixtures", "collapse")
+WITH_TABLES = ("ideas.md", "stability.md", "playground/ring.md", "playground/grid.md")
 
 
 @pytest.fixture
@@ -29,9 +31,11 @@ def tool(repo, monkeypatch, tmp_path):
         seconds = steps * slow * 0.01
         return {"command": "c", "steps": steps, "seconds": seconds, "metrics": figures}
 
-    (tmp_path / "docs" / "results").mkdir(parents=True)
-    text = (repo / "docs" / "ideas.md").read_text("utf-8")
-    (tmp_path / "docs" / "ideas.md").write_text(text, "utf-8")
+    for folder in ("results", "playground"):
+        (tmp_path / "docs" / folder).mkdir(parents=True)
+    for name in WITH_TABLES:
+        text = (repo / "docs" / name).read_text("utf-8")
+        (tmp_path / "docs" / name).write_text(text, "utf-8")
     monkeypatch.setattr(experiments, "RESULTS", tmp_path / "docs" / "results")
     monkeypatch.setattr(experiments, "REPO", tmp_path)
     monkeypatch.setattr(experiments, "run", run)
@@ -127,6 +131,46 @@ def test_truncation_follows_the_thresholds(tool, repo, tmp_path, monkeypatch):
     assert "`wgan_gp`:" in (tmp_path / "docs/ideas.md").read_text()
     for name in ("truncation.png", "truncation_wgan_gp.png"):
         assert (tmp_path / "docs" / "results" / name).stat().st_size > 1000
+
+
+def test_mixtures_are_played_by_each_scheme_and_seed(tool, tmp_path, monkeypatch):
+    import mixtures
+
+    played = []
+
+    def play(game, words):
+        played.append([game, *words])
+        if "--variant=gan" in words:
+            return {"command": "c", "failure": "exit code 1: broken"}
+        modes = 8 if "--seed=0" in words else 7
+        facts = {"of": 8, "high_quality": 0.97, "spread": 0.5, "kl": 0.01, "seconds": 9.0}
+        return {"command": "c", "modes": modes, **facts}
+
+    monkeypatch.setattr(mixtures, "played", play)
+    tool("mixtures", "--seeds", "0", "1", "--schemes", "gan", "r1gan")
+    assert len(played) == 2 * 2 * 2
+    text = (tmp_path / "docs/playground/ring.md").read_text("utf-8")
+    assert (
+        "| r1gan | 2 | 7.5 ± 0.7 | 0.970 ± 0.000 | 0.50 ± 0.00 | 0.010 ± 0.000 | 1 of 2 |" in text
+    )
+    assert "| gan | 2 |" in text
+
+
+def test_the_watch_is_judged_by_what_runs_came_to(tool, tmp_path, monkeypatch):
+    import collapse
+
+    told = {"nsgan": [{"failure": "mode collapse", "step": 9}], "vae": []}
+    figures = {"nsgan": 0.01, "vae": 0.7}
+
+    def trained(variant, steps, options, seed):
+        recall = {"precision_recall": {"recall": figures[variant]}}
+        return {"metrics": recall, "told": told[variant] if seed == 0 else []}
+
+    monkeypatch.setattr(collapse, "trained", trained)
+    tool("collapse", "--games", "nsgan", "vae")
+    text = (tmp_path / "docs/stability.md").read_text("utf-8")
+    assert "| nsgan | 2000 | 0.01, 0.01 | 1 of 2 | mode collapse |" in text
+    assert "Of 2 runs that failed (recall below 0.05) 1 were told; of 2 that did not, 0." in text
 
 
 def test_failures_stay_in_the_table(tool):

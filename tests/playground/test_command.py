@@ -38,7 +38,7 @@ def test_a_table_for_people(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["bilinaer"], "unknown game 'bilinaer'. Did you mean 'bilinear'?"),
+        (["saturaton"], "unknown game 'saturaton'. Did you mean 'saturation'?"),
         (["bilinear", "--rat=1"], "unknown option '--rat'. Did you mean '--rate'"),
         (["bilinear", "--rate=much"], "argument --rate: 'much' is not a finite number"),
         (["bilinear", "--rate=2"], "rate=2.0 must lie between 0 and 1"),

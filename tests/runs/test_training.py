@@ -221,7 +221,7 @@ def test_other_options_are_refused_by_name(finished, train):
         (["--variant=nsgan"], r".*--variant=nsgan \(the run has wgan_gp\)"),
     ):
         allowed = ": only --checkpoint_every, --export_dir, --strategy, --replicas, --eval_every, "
-        allowed += "--eval_metrics, --eval_features, --stop_when may change"
+        allowed += "--eval_metrics, --eval_features, --stop_when, --on_collapse may change"
         refused(train(*resume, *words), f"cannot resume with {says}{allowed}")
     assert tree(folder) == before
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from tfgans.callbacks.step import StepCallback
 from tfgans.checkpoints import Checkpoints
 from tfgans.events import Events
@@ -88,7 +90,8 @@ class MetricsLog(StepCallback):
 
     def _learning_rates(self) -> dict[str, float]:
         names = getattr(self.model, "optimizes", ())
-        return {name: float(getattr(self.model, name).learning_rate) for name in names}
+        rates = {name: getattr(self.model, name).learning_rate for name in names}
+        return {name: float(keras.ops.convert_to_numpy(rate)) for name, rate in rates.items()}
 
 
 def options_table(options: Mapping[str, Any]) -> str:

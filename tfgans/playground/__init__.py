@@ -16,6 +16,14 @@ from matplotlib.figure import Figure
 GAMES = {
     "bilinear": "min over x, max over y of x y: why alternating steps circle, and what converges.",
     "saturation": "log(1 - D) against -log D: what the generator learns while it loses.",
+    "sine": "Points drawn at random, until they resemble a sine: the toy exercise of the lecture.",
+    "two_gaussians": "Between two Gaussians the discriminator saturates; the critic does not.",
+    "density_ratio": "A classifier's odds are p / q, and the value of the game is a divergence.",
+    "parallel_lines": "Two lines apart: KL is infinite, JS flat, and EM shows the way.",
+    "ring": "Eight Gaussians on a ring: does a scheme of the zoo find every one of them?",
+    "grid": "Twenty-five Gaussians on a grid: does a scheme of the zoo find every one of them?",
+    "stacked": "Stacks of three digits: how many of a thousand modes does a scheme find?",
+    "polygons": "Pictures of triangles: precision and recall by a manifold that is known.",
 }
 WITHOUT_TENSORFLOW = ("bilinear",)
 

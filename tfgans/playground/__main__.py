@@ -69,14 +69,17 @@ def _parser(argv: Sequence[str]) -> parsing.Parser:
 def _options(play) -> Mapping[str, Mapping[str, Any]]:
     meanings = described(play.__doc__)
     defaults = {key: one.default for key, one in inspect.signature(play).parameters.items()}
-    return {
-        f"--{key}": {
-            "type": _TYPES[type(default)],
-            "metavar": key.upper(),
-            "help": f"{meanings[key].rstrip('.')}; default {default}",
-        }
-        for key, default in defaults.items()
-    }
+    table: dict[str, dict[str, Any]] = {}
+    for key, default in defaults.items():
+        shown = "none" if default in ((), "") else default
+        told = {"help": f"{meanings[key].rstrip('.')}; default {shown}"}
+        if key == "options":  # of a row of the zoo
+            several = {"dest": key, "nargs": "+", "action": "extend", "metavar": "K=V"}
+            table["--set"] = {"type": parsing.setting, **several, **told}
+        else:
+            reader = _TYPES[type(default)]
+            table[f"--{key}"] = {"type": reader, "metavar": key.upper(), **told}
+    return table
 
 
 def _module(name: str):

@@ -1,0 +1,107 @@
+"""Modes, quality and spread of points that are known, and the games themselves, shortly."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgans import UsageError
+from tfgans.playground import grid, mixtures, ring
+
+FEW = {"steps": 3, "batch_size": 8}
+
+
+def drawn(mixture, n, sigmas=1.0, modes=None, seed=0):
+    """Points of a mixture whose modes are so many of its deviations wide."""
+    draws = np.random.default_rng(seed)
+    which = draws.integers(0, modes or len(mixture.centres), n)
+    return mixture.centres[which] + sigmas * mixture.sigma * draws.normal(size=(n, 2))
+
+
+def test_the_mixtures_are_pacgans():
+    np.testing.assert_allclose(np.linalg.norm(ring.MIXTURE.centres, axis=1), 1.0)
+    np.testing.assert_allclose(ring.MIXTURE.centres.sum(axis=0), 0.0, atol=1e-12)
+    assert len(ring.MIXTURE.centres) == 8
+    assert {tuple(centre) for centre in grid.MIXTURE.centres} == {
+        (x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)
+    }
+    assert (ring.MIXTURE.sigma, grid.MIXTURE.sigma) == (0.01, 0.05)
+
+
+@pytest.mark.parametrize("mixture", [ring.MIXTURE, grid.MIXTURE], ids=["ring", "grid"])
+def test_the_data_itself_scores_the_ceiling(mixture):
+    facts = mixture.judged(drawn(mixture, 100_000))
+    assert facts["modes"] == facts["of"] == len(mixture.centres)
+    assert facts["high_quality"] == pytest.approx(mixtures.CEILING, abs=0.0012)
+    # Cut off at three deviations the variance is a little smaller.
+    cut = 1.0 - 4.5 * np.exp(-4.5) / mixtures.CEILING
+    assert facts["spread"] == pytest.approx(np.sqrt(cut), abs=0.005)
+    assert facts["kl"] == pytest.approx(0.0, abs=0.001)
+
+
+def test_points_that_gather_within_their_modes_show_in_the_spread():
+    facts = ring.MIXTURE.judged(drawn(ring.MIXTURE, 10_000, sigmas=0.25))
+    assert facts["high_quality"] == 1.0
+    assert facts["spread"] == pytest.approx(0.25, abs=0.005)
+
+
+def test_modes_that_are_missing_are_counted():
+    facts = grid.MIXTURE.judged(drawn(grid.MIXTURE, 10_000, modes=5))
+    assert facts["modes"] == 5
+    assert facts["kl"] == pytest.approx(np.log(25 / 5), abs=0.01)
+
+
+def test_points_beside_the_modes_are_of_no_quality():
+    facts = ring.MIXTURE.judged(np.zeros((10, 2)))
+    assert (facts["modes"], facts["high_quality"]) == (0, 0.0)
+    assert facts["kl"] is facts["spread"] is None
+
+
+def test_the_pictures_are_points_of_the_mixture_and_repeat_by_the_seed():
+    def drawn_at(step, seed=3):
+        return ring.MIXTURE.images(tf.constant(step), 4000, seed).numpy()
+
+    image = drawn_at(0)
+    np.testing.assert_array_equal(image, drawn_at(0))
+    assert (image != drawn_at(1)).any()
+    assert (image != drawn_at(0, seed=4)).any()
+    assert image.shape == (4000, 1, 1, 2)
+    assert float(tf.reduce_max(tf.abs(image))) < 1.0
+    facts = ring.MIXTURE.judged(np.reshape(image, (-1, 2)) * ring.MIXTURE.scale)
+    assert facts["modes"] == 8
+    assert facts["high_quality"] == pytest.approx(mixtures.CEILING, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {},
+        {"variant": "hinge", "seed": 1},
+        {"variant": "nsgan", "packing": 2},
+        {"variant": "unrolled", "options": (("unroll_steps", 1),)},
+        {"variant": "wgan_gp"},
+    ],
+    ids=lambda words: words.get("variant", "default"),
+)
+def test_schemes_of_the_zoo_play(words):
+    play, modes = (ring.play, 8) if words else (grid.play, 25)
+    outcome = play(**words, **FEW)
+    assert outcome.facts["of"] == modes
+    assert outcome.facts["variant"] == words.get("variant", "r1gan")
+    assert 0.0 <= outcome.facts["high_quality"] <= 1.0
+
+
+def test_the_same_seed_gives_the_same_points():
+    first, again, other = (ring.play(seed=seed, **FEW).facts for seed in (5, 5, 6))
+    assert first == again
+    assert first != {**other, "seed": 5}
+
+
+@pytest.mark.parametrize("variant", ["vae", "cgan", "progan", "gmmn"])
+def test_what_cannot_play_is_refused(variant):
+    with pytest.raises(UsageError, match=f"variant='{variant}' is not a generator of noise"):
+        ring.play(variant=variant)
+
+
+def test_an_option_that_the_row_does_not_have_is_refused():
+    with pytest.raises(UsageError, match="has no option 'gp_weight'"):
+        ring.play(options=(("gp_weight", 1.0),), **FEW)

@@ -1,0 +1,106 @@
+"""Schemes of the zoo in games: on networks of the game, with data that is made as it is needed."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans import callbacks, factory, registry
+from tfgans.callbacks import StepCallback
+from tfgans.errors import UsageError, whole
+from tfgans.variant import DataSpec, Variant
+
+_GROWING = ("progan", "stylegan")  # which have no others
+
+
+class Frames(StepCallback):
+    """Keeps what is seen of the model as training goes on.
+
+    Args:
+        look: From the model to what is kept.
+        steps: Length of the run.
+        number: Frames to keep.
+
+    Attributes:
+        kept: (step, what was seen) of each frame.
+    """
+
+    def __init__(self, look: Callable[[keras.Model], Any], steps: int, number: int):
+        super().__init__()
+        self.look = look
+        self.due = set(np.linspace(1, steps, min(number, steps), dtype=int).tolist())
+        self.kept: list[tuple[int, Any]] = []
+
+    def after_step(self, logs):
+        """Looks, where a frame is due."""
+        if self.step in self.due:
+            self.kept.append((self.step, self.look(self.model)))
+
+
+def trained(
+    variant: str,
+    networks: Mapping[str, Callable],
+    data: DataSpec,
+    draw: Callable[[tf.Tensor, int], tf.Tensor],
+    *,
+    look: Callable[[keras.Model], Any],
+    recipe: Mapping[str, Any],
+    options: Mapping[str, Any],
+    steps: int,
+    batch_size: int,
+    seed: int,
+    frames: int = 40,
+) -> tuple[keras.Model, Frames]:
+    """Trains a scheme of the zoo, and tells its progress on stderr.
+
+    Args:
+        variant: Name of its row.
+        networks: Builders of generator and discriminator, in place of the row's.
+        data: What they are built for.
+        draw: From a step and a number of rows to float32 images, a function of these alone.
+        look: From the model to what a frame keeps.
+        recipe: Options; those that the row does not have are left out.
+        options: More of them, which must be the row's own.
+        steps: Generator steps.
+        batch_size: Images in a batch.
+        seed: Seed of weights and latents.
+        frames: Number of frames.
+
+    Returns:
+        The model and the frames.
+
+    Raises:
+        UsageError: If the variant does not play a generator of noise against a discriminator, or
+            an option is wrong.
+        TrainingError: If a loss is not finite.
+    """
+    steps, batch_size = whole("steps", steps, 1), whole("batch_size", batch_size, 1)
+    row = _on(networks, variant)
+    table = {key: value for key, value in recipe.items() if key in row.defaults()}
+    model = factory.create(row, data, seed=seed, steps=steps, **{**table, **options})
+    rows = batch_size * model.batches_per_step
+    dataset = tf.data.Dataset.range(steps).map(lambda step: {"image": draw(step, rows)})
+    settings = tf.data.Options()
+    settings.autotune.enabled = False  # whose thread would hold up the end
+    seen = Frames(look, steps, frames)
+    made = [callbacks.NonFinite(), callbacks.Progress(steps, rows), seen]
+    with callbacks.running(made) as made:
+        model.fit(dataset.prefetch(2).with_options(settings), verbose=0, callbacks=made)
+    return model, seen
+
+
+def _on(networks, variant: str) -> Variant:
+    """Returns the row on other networks, with the options that it has still."""
+    row = registry.load(variant)
+    plays = set(row.networks) == {"generator", "discriminator"}
+    if not plays or registry.needs(variant) != ("image",) or variant in _GROWING:
+        raise UsageError(
+            f"variant={variant!r} is not a generator of noise against a discriminator; r1gan, "
+            "wgan_gp or unrolled would do"
+        )
+    bare = dataclasses.replace(row, networks=dict(networks), options={}, tiny={})
+    kept = {key: value for key, value in row.options.items() if key in bare.defaults()}
+    return dataclasses.replace(bare, options=kept)

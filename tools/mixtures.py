@@ -1,0 +1,90 @@
+"""Which schemes find every Gaussian of the ring and of the grid?
+
+    python tools/mixtures.py [--seeds 0 1 2] [--schemes r1gan ...]
+
+Plays `python -m tfgans.playground ring` and `grid` for each scheme and seed, one after another.
+Writes docs/results/mixtures.json, run by run, skips what is there, and the tables of
+docs/playground/ring.md and grid.md.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+
+import experiments
+
+# Scheme -> what it adds to the command.
+SCHEMES = {
+    "gan": ["--variant=gan"],
+    "unrolled": ["--variant=unrolled"],
+    "wgan_gp": ["--variant=wgan_gp"],
+    "r1gan": ["--variant=r1gan"],
+    "hinge, spectral norm": ["--variant=hinge"],
+    "nsgan, packs of 2": ["--variant=nsgan", "--packing=2"],
+}
+GAMES = ("ring", "grid")
+NAME = "mixtures"
+COLUMNS = {"modes": 1, "high_quality": 3, "spread": 2, "kl": 3}
+
+
+def main():
+    """Plays what is missing, and writes the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default 0 1 2")
+    parser.add_argument("--schemes", nargs="+", default=list(SCHEMES), help="default all")
+    given = parser.parse_args()
+    result = experiments.read(NAME)
+    for game in GAMES:
+        for scheme in given.schemes:
+            runs = result.setdefault(game, {}).setdefault(scheme, {})
+            for seed in given.seeds:
+                if str(seed) not in runs:
+                    runs[str(seed)] = played(game, [*SCHEMES[scheme], f"--seed={seed}"])
+                    experiments.write(NAME, result)
+    for game in GAMES:
+        experiments.write_tables(f"playground/{game}.md", {NAME: table(result[game])})
+
+
+def played(game, words):
+    """Returns what a game measured, with its command and the seconds that it took."""
+    told = {"command": " ".join(["python -m tfgans.playground", game, *words])}
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, "-m", "tfgans.playground", game, *words, "--json"]
+        began = time.perf_counter()
+        done = subprocess.run(
+            [*command, f"--out={scratch}"],
+            cwd=experiments.REPO,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        return {**told, "failure": f"exit code {done.returncode}: {last}"}
+    facts = json.loads(done.stdout.splitlines()[-1])
+    del facts["files"]
+    return {**told, "seconds": round(time.perf_counter() - began, 1), **facts}
+
+
+def table(game):
+    """Returns Markdown: a scheme a row."""
+    rows = []
+    for scheme, runs in game.items():
+        found = [run for run in runs.values() if "failure" not in run]
+        cells = [
+            experiments.spread([run[key] for run in found if run[key] is not None], digits)
+            for key, digits in COLUMNS.items()
+        ]
+        every = sum(run["modes"] == run["of"] for run in found)
+        seconds = experiments.spread([run["seconds"] for run in found], 0)
+        rows.append([scheme, len(runs), *cells, f"{every} of {len(runs)}", seconds])
+    return experiments.markdown(
+        ["scheme", "seeds", "modes", "high quality", "spread", "KL", "found all", "seconds"], rows
+    )
+
+
+if __name__ == "__main__":
+    main()
