@@ -108,6 +108,27 @@ class Variant:
             table.update(_prefixed(name, own))
         return table
 
+    def on(self, **networks: Callable[..., Any]) -> "Variant":
+        """Returns the row's scheme on other networks, with those options that still apply.
+
+        Example: `registry.load("gmmn").on(generator=dcgan.generator)`.
+
+        Args:
+            **networks: Builder of each player that gets another network.
+
+        Raises:
+            UsageError: If the scheme has no such player.
+        """
+        strangers = set(networks) - set(self.networks)
+        if strangers:
+            raise UsageError(
+                f"{self.name} has no player {min(strangers)!r}; it has {', '.join(self.networks)}"
+            )
+        table = {**self.networks, **networks}
+        bare = dataclasses.replace(self, networks=table, options={}, tiny={})
+        kept = {key: value for key, value in self.options.items() if key in bare.defaults()}
+        return dataclasses.replace(bare, options=kept)
+
     def defaults(self) -> dict[str, Any]:
         """Returns every option with its default."""
         return {**self._signatures(), **self.options}

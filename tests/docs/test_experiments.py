@@ -1,12 +1,13 @@
 """The tools that make the tables of documents, with runs that are only noted."""
 
 import json
+import pathlib
 import sys
 
 import pytest
 
 COMMON = ("experiments", "five_ideas", "two_time_scales", "learning_rates", "growth", "truncation")
-COMMON += ("mixtures", "collapse")
+COMMON += ("mixtures", "collapse", "perceptrons")
 WITH_TABLES = ("ideas.md", "stability.md", "playground/ring.md", "playground/grid.md")
 
 
@@ -171,6 +172,19 @@ def test_the_watch_is_judged_by_what_runs_came_to(tool, tmp_path, monkeypatch):
     text = (tmp_path / "docs/stability.md").read_text("utf-8")
     assert "| nsgan | 2000 | 0.01, 0.01 | 1 of 2 | mode collapse |" in text
     assert "Of 2 runs that failed (recall below 0.05) 1 were told; of 2 that did not, 0." in text
+
+
+def test_perceptrons_are_given_minutes(tool, tmp_path):
+    words, result = tool("perceptrons", "--games", "wgan", "nsgan, packs of two")
+    probe, run, *_ = words
+    assert "--steps=1000" in probe
+    assert "--steps=18000" in run  # of a hundredth of a second each
+    assert pathlib.Path(run[0].partition("=")[2]).name == "wgan_mlp_on_perceptrons.py"
+    assert "discriminator.packing=2" in words[-1]
+    assert list(result) == ["wgan", "nsgan, packs of two"]
+    text = (tmp_path / "docs/stability.md").read_text("utf-8")
+    assert "| wgan | 18000 | 2.000 | 0.700 | 0.050 |" in text
+    assert "| collapsed |" in text
 
 
 def test_failures_stay_in_the_table(tool):

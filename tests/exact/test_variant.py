@@ -9,6 +9,7 @@ import pytest
 
 from tfgans import DataSpec, UsageError, Variant, create, models, registry
 from tfgans.errors import did_you_mean
+from tfgans.networks import mlp
 from tfgans.variant import routed
 
 NAMES = [entry.name for entry in registry.list_variants()]
@@ -268,6 +269,21 @@ def test_settings_of_the_papers(name):
         assert all(issubclass(kind, optimizer) for kind in row.optimizers.values())
     found = {**row.defaults(), "batch_size": row.batch_size}
     assert {key: found[key] for key in wanted} == wanted
+
+
+def test_a_scheme_on_other_networks_keeps_the_options_that_still_apply():
+    row = registry.load("wgan_gp")
+    other = row.on(generator=mlp.generator, discriminator=mlp.discriminator)
+    assert (other.name, other.model) == (row.name, row.model)
+    assert "discriminator.batch_norm" in row.options
+    assert "discriminator.batch_norm" not in other.defaults()
+    shared = [key for key in row.options if key in other.defaults()]
+    assert "d_optimizer.learning_rate" in shared
+    assert {key: row.options[key] for key in shared} == dict(other.options)
+    model = create(other, DataSpec((8, 8, 1)))
+    assert not any("conv" in layer.name for layer in model.generator.layers)
+    with pytest.raises(UsageError, match="wgan_gp has no player 'encoder'; it has generator, disc"):
+        row.on(encoder=mlp.encoder)
 
 
 def test_unknown_variant():

@@ -1,6 +1,5 @@
 """Schemes of the zoo in games: on networks of the game, with data that is made as it is needed."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -78,7 +77,7 @@ def trained(
         TrainingError: If a loss is not finite.
     """
     steps, batch_size = whole("steps", steps, 1), whole("batch_size", batch_size, 1)
-    row = _on(networks, variant)
+    row = _playable(variant).on(**networks)
     table = {key: value for key, value in recipe.items() if key in row.defaults()}
     model = factory.create(row, data, seed=seed, steps=steps, **{**table, **options})
     rows = batch_size * model.batches_per_step
@@ -92,8 +91,8 @@ def trained(
     return model, seen
 
 
-def _on(networks, variant: str) -> Variant:
-    """Returns the row on other networks, with the options that it has still."""
+def _playable(variant: str) -> Variant:
+    """Returns a row of the zoo that pits a generator of noise against a discriminator."""
     row = registry.load(variant)
     plays = set(row.networks) == {"generator", "discriminator"}
     if not plays or registry.needs(variant) != ("image",) or variant in _GROWING:
@@ -101,6 +100,4 @@ def _on(networks, variant: str) -> Variant:
             f"variant={variant!r} is not a generator of noise against a discriminator; r1gan, "
             "wgan_gp or unrolled would do"
         )
-    bare = dataclasses.replace(row, networks=dict(networks), options={}, tiny={})
-    kept = {key: value for key, value in row.options.items() if key in bare.defaults()}
-    return dataclasses.replace(bare, options=kept)
+    return row
