@@ -98,7 +98,9 @@ def trained(variant, options, seed, minutes):
         probe = experiments.run([*words, f"--steps={PROBE}"], f"{scratch}/probe", JUDGING)
         if "failure" in probe:
             return {**probe, "command": probe["command"].replace(scratch, ".")}
-        steps = round(PROBE * 60.0 * minutes / probe["seconds"])
+        first, *_, last = experiments.read_log(f"{scratch}/probe")
+        pace = (last["step"] - first["step"]) / (last["seconds"] - first["seconds"])
+        steps = round(60.0 * minutes * pace)
         found = experiments.run([*words, f"--steps={steps}"], scratch, JUDGING)
         card = pathlib.Path(scratch, "export", "card.json")
         told = json.loads(card.read_text("utf-8"))["failures"] if card.exists() else []

@@ -174,11 +174,15 @@ def test_the_watch_is_judged_by_what_runs_came_to(tool, tmp_path, monkeypatch):
     assert "Of 2 runs that failed (recall below 0.05) 1 were told; of 2 that did not, 0." in text
 
 
-def test_perceptrons_are_given_minutes(tool, tmp_path):
+def test_perceptrons_are_given_minutes(tool, tmp_path, monkeypatch):
+    import experiments
+
+    rows = [{"step": 100, "seconds": 5.0}, {"step": 500}, {"step": 1000, "seconds": 14.0}]
+    monkeypatch.setattr(experiments, "read_log", lambda scratch: rows)
     words, result = tool("perceptrons", "--games", "wgan", "nsgan, packs of two")
     probe, run, *_ = words
     assert "--steps=1000" in probe
-    assert "--steps=18000" in run  # of a hundredth of a second each
+    assert "--steps=18000" in run  # of a hundredth of a second each, after a start
     assert pathlib.Path(run[0].partition("=")[2]).name == "wgan_mlp_on_perceptrons.py"
     assert "discriminator.packing=2" in words[-1]
     assert list(result) == ["wgan", "nsgan, packs of two"]
