@@ -22,7 +22,7 @@ from tfgans.errors import TrainingError, UsageError, whole
 
 EXPORTS = "exports"
 # What differs between specialists; the first one's stands for all else.
-_OWN = ("labels", "classes", "weights_sha256", "wall_time_s", "steps", "metrics")
+_OWN = ("labels", "classes", "weights_sha256", "wall_time_s", "steps", "metrics", "failures")
 
 
 def train(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, **given):
@@ -70,7 +70,8 @@ def train(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, 
     card = join([job["export_dir"] for job in jobs], export_dir)
     loaded = saved.load_saved_model(export_dir)
     steps = sum(one["steps"] for one in card["specialists"])
-    return training.Result(folder, export_dir, steps, card["weights_sha256"], {}, loaded)
+    failed = card["failures"]
+    return training.Result(folder, export_dir, steps, card["weights_sha256"], {}, loaded, failed)
 
 
 def resolve(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, **given):
@@ -129,7 +130,8 @@ def join(paths: Sequence[str | os.PathLike], directory: str | os.PathLike) -> di
         "wall_time_s": sum(one["wall_time_s"] or 0.0 for one in cards),
         "weights_sha256": digest.hexdigest(),
         "metrics": {},
-        "specialists": [{key: one[key] for key in _OWN} for one in cards],
+        "failures": [failure for one in cards for failure in one.get("failures", [])],
+        "specialists": [{key: one[key] for key in _OWN if key in one} for one in cards],
     }
     router = _Router(models)
     export.write_saved_model(pathlib.Path(directory), router, router.functions(), card)

@@ -16,8 +16,11 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 DIVERSITY, ENTROPY = "watch/diversity", "watch/class_entropy"
+DIVERGES = "failure to converge, diverging"
 MANY = 10  # rows that a failure in the losses lasts before it is told
+# What varied pictures are named, and the share of that of real ones below which they are alike.
 _VARIETY = {DIVERSITY: ("pairwise distance", 0.5), ENTROPY: ("class entropy", 0.3)}
+_JUDGED = ("d_real", "d_fake", "d_accuracy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +61,8 @@ class History:
     def add(self, row: Mapping[str, float | None]) -> None:
         """Takes note of a row; a value of None was not finite."""
         self.step = int(row["step"] or 0)
+        if not any(map(row.get, _JUDGED)):  # by a model that says nothing of its discriminator
+            row = {name: value for name, value in row.items() if name not in _JUDGED}
         for name, value in row.items():
             if value is not None:
                 steps, values = self.logs.setdefault(name, ([], []))
@@ -65,9 +70,13 @@ class History:
                 values.append(float(value))
 
     def of(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the steps and the values of a log."""
+        """Returns the steps and the values of a log; pictures are at most as varied as real ones.
+
+        Early noise may be more varied than they are: losing that is no failure.
+        """
         steps, values = self.logs.get(name, ([], []))
-        return np.array(steps, int), np.array(values, float)
+        found = np.array(values, float)
+        return np.array(steps, int), np.minimum(found, 1.0) if name in _VARIETY else found
 
     def late(self, name: str) -> np.ndarray:
         """Returns the values of the last quarter of the run's length, none in its first half."""
@@ -83,32 +92,34 @@ Signs = tuple[int, str] | None
 
 
 def vanishing_gradients(history: History) -> Signs:
-    """The generator's gradient is a hundredth of what it was. At 0 it rested."""
+    """The generator's gradient is a hundredth of what it was, and the discriminator wins."""
     steps, norms = history.of("grad_norm/generator")
-    steps, norms = steps[norms > 0.0], norms[norms > 0.0]
-    if len(norms) <= MANY or np.median(norms[-MANY:]) > 0.01 * norms.max():
-        return None
-    now = np.median(norms[-MANY:])
-    words = f"the generator's gradient has fallen from {norms.max():.2g} to {now:.2g}"
+    _, others = history.of("grad_norm/discriminator")
     _, accuracy = history.of("d_accuracy")
-    if len(accuracy):
-        words += f"; the discriminator is right in {100 * accuracy[-1]:.0f} % of pairs"
-    return steps[-MANY - 1], words
+    if _take_turns(norms, others):
+        steps, norms = steps[norms > 0.0], norms[norms > 0.0]
+    if len(norms) <= MANY or not len(accuracy) or np.median(accuracy[-MANY:]) < 0.9:
+        return None
+    most, now = norms.max(), np.median(norms[-MANY:])
+    if now > 0.01 * most:
+        return None
+    return steps[-MANY - 1], (
+        f"the generator's gradient has fallen from {most:.2g} to {now:.2g}; the discriminator is "
+        f"right in {100 * accuracy[-1]:.0f} % of pairs"
+    )
 
 
 def mode_collapse(history: History) -> Signs:
     """The pictures have become alike, or stay so while half of the run is over."""
     better = any(_rises(history.late(name)) for name in _VARIETY)
     for name, (words, low) in _VARIETY.items():
-        steps, values = history.of(name)
-        if len(values) > 3:
-            best = values[:-3].argmax()
-            if values[best] >= 0.5 and values[-3:].max() <= 0.6 * values[best]:
-                fell = f"from {values[best]:.2f} to {values[-1]:.2f} of that of real ones"
-                return steps[best], f"the {words} of the pictures has fallen {fell}"
+        fallen = _fallen(*history.of(name), to=0.6)
+        if fallen:
+            since, fell = fallen
+            return since, f"the {words} of the pictures has fallen {fell} of that of real ones"
         late = history.late(name)
         if len(late) >= 4 and late.max() <= low and not better:
-            stays = f"stays at {values[-1]:.2g} of that of real ones"
+            stays = f"stays at {late[-1]:.2g} of that of real ones"
             return 0, f"the {words} of the pictures {stays}"
     return None
 
@@ -138,38 +149,35 @@ def discriminator_too_weak(history: History) -> Signs:
 def past_convergence(history: History) -> Signs:
     """The discriminator tosses a coin, and the pictures get less varied."""
     _, accuracy = history.of("d_accuracy")
-    steps, diversity = history.of(DIVERSITY)
-    if len(accuracy) <= MANY or len(diversity) <= 3:
+    fallen = _fallen(*history.of(DIVERSITY), to=0.85)
+    if len(accuracy) <= MANY or abs(accuracy[-MANY:].mean() - 0.5) > 0.03 or not fallen:
         return None
-    mean, best = accuracy[-MANY:].mean(), diversity[:-3].argmax()
-    fallen = diversity[best] >= 0.5 and diversity[-3:].max() <= 0.85 * diversity[best]
-    if abs(mean - 0.5) > 0.03 or not fallen:
-        return None
-    return steps[best], (
-        f"the discriminator is right in {100 * mean:.0f} % of pairs, as by chance, and the "
-        f"pairwise distance of the pictures falls: {diversity[best]:.2f}, now {diversity[-1]:.2f}"
+    since, fell = fallen
+    return since, (
+        f"the discriminator is right in {100 * accuracy[-MANY:].mean():.0f} % of pairs, as by "
+        f"chance, and the pairwise distance of the pictures falls {fell} of that of real ones"
     )
 
 
 def divergence(history: History) -> Signs:
-    """Gradients are 20 times what they were, or the discriminator's outputs beyond all measure."""
-    for name in history.logs:
-        steps, values = history.of(name)
-        if len(values) < 3:
-            continue
-        now = np.abs(values[-3:]).min()
-        if name.startswith("grad_norm/") and len(values) > MANY + 3:
-            before = values[:MANY].max()
-            if now >= 20.0 * before > 0.0:
-                player = name.partition("/")[2]
-                return steps[
-                    -4
-                ], f"the {player}'s gradient has grown from {before:.2g} to {now:.2g}"
-        if name in ("d_real", "d_fake") and now >= 10.0 * history.reach:
-            images = "real" if name == "d_real" else "generated"
-            since = steps[-4] if len(steps) > 3 else 0
-            return since, f"the discriminator's output on {images} images has grown to {now:.2g}"
-    return None
+    """Gradients are 20 times what they were, or the discriminator's outputs beyond all measure.
+
+    A critic as steep as 1 says of two pictures what differs by their distance at most.
+    """
+    for name in filter(lambda name: name.startswith("grad_norm/"), history.logs):
+        steps, norms = history.of(name)
+        before, now = norms[:3].max(), norms[-3:].min()
+        if len(norms) > 5 and now >= 20.0 * before > 0.0:
+            grown = f"gradient has grown from {before:.2g} to {now:.2g}"
+            return steps[-4], f"the {name.partition('/')[2]}'s {grown}"
+    steps, real = history.of("d_real")
+    apart = np.abs(real - history.of("d_fake")[1])
+    if len(apart) < 4 or np.median(apart[-3:]) < 3.0 * history.reach:
+        return None
+    return steps[-4], (
+        f"the discriminator's outputs on real and generated images are {apart[-1]:.2g} apart, two "
+        f"pictures at most {history.reach:.2g}"
+    )
 
 
 def oscillation(history: History) -> Signs:
@@ -181,7 +189,8 @@ def oscillation(history: History) -> Signs:
     if turns < 4:
         return None
     words = f"the discriminator is right in {100 * recent.min():.0f} to {100 * recent.max():.0f} %"
-    return steps[-len(recent)], f"{words} of pairs, and the lead has changed {turns} times"
+    since = steps[-len(recent) - 1] if len(steps) > len(recent) else 0
+    return since, f"{words} of pairs, and the lead has changed {turns} times"
 
 
 RULES: dict[str, Callable[[History], Signs]] = {
@@ -190,7 +199,7 @@ RULES: dict[str, Callable[[History], Signs]] = {
     "unbalance, the discriminator is too good": discriminator_too_good,
     "unbalance, the discriminator is too weak": discriminator_too_weak,
     "training past convergence": past_convergence,
-    "failure to converge, diverging": divergence,
+    DIVERGES: divergence,
     "failure to converge, oscillating": oscillation,
 }
 _NOISE = "noise on the discriminator's inputs (--set instance_noise=0.1)"
@@ -206,7 +215,7 @@ REMEDIES = {
     "of the discriminator (--set n_critic=5)",
     "training past convergence": "fewer steps, the best checkpoint kept (--eval_every=500), "
     "an averaged generator (--set ema_decay=0.999)",
-    "failure to converge, diverging": f"lower learning rates, {_PENALTY}, {_NOISE}",
+    DIVERGES: f"lower learning rates, {_PENALTY}, {_NOISE}",
     "failure to converge, oscillating": f"{_PENALTY}, {_NOISE}, lower learning rates, "
     "an averaged generator (--set ema_decay=0.999)",
 }
@@ -222,16 +231,35 @@ def found(history: History) -> list[Finding]:
 
 
 def found_in(rows: Iterable[Mapping[str, float | None]], steps: int, reach: float) -> list[Finding]:
-    """Returns each failure of a whole log once, where it was first found."""
+    """Returns each failure of a whole log once, where a look at the pictures first found it."""
     history, findings = History(steps, reach), dict[str, Finding]()
     for row in rows:
         history.add(row)
-        for one in found(history):
+        for one in found(history) if DIVERSITY in row else ():
             findings.setdefault(one.failure, one)
     return list(findings.values())
 
 
+def _fallen(steps: np.ndarray, values: np.ndarray, to: float) -> tuple[int, str] | None:
+    """Returns since when, and from where to where, the last three values fell to a share."""
+    if len(values) <= 3:
+        return None
+    best = values[:-3].max()
+    high = np.flatnonzero(values > to * best)
+    if best < 0.5 or high[-1] >= len(values) - 3:
+        return None
+    return int(steps[high[-1]]), f"from {best:.2f} to {values[-1]:.2f}"
+
+
+def _take_turns(norms: np.ndarray, others: np.ndarray) -> bool:
+    """Whether each player has rested in rows in which the other moved."""
+    if len(norms) != len(others):
+        return False
+    moved, other_moved = norms > 0.0, others > 0.0
+    return bool(np.any(moved & ~other_moved) and np.any(other_moved & ~moved))
+
+
 def _rises(values: np.ndarray) -> bool:
-    """Whether the second half of some values is a tenth above the first."""
+    """Whether the second half of some values is above the first, by a tenth and by 0.005."""
     half = len(values) // 2
-    return half > 0 and bool(values[half:].mean() > 1.1 * values[:half].mean())
+    return half > 0 and bool(values[half:].mean() > 1.1 * values[:half].mean() + 0.005)

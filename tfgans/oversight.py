@@ -2,11 +2,11 @@
 
 import sys
 
-from tfgans import callbacks, checkpoints, data, evaluation, plans, quality, runs
+from tfgans import callbacks, checkpoints, data, evaluation, failures, plans, quality, runs
 
 EVAL_PICTURES = 1000
-WATCHED = 500  # steps of the shortest run that is watched
-LOOKS = 25  # at the pictures of a run
+WATCHED = 800  # steps of the shortest run that is watched
+LOOKS = 25  # at the pictures of a run, or up to twice as many
 
 
 def quality_of(model, plan, folder, made, team) -> quality.Quality | None:
@@ -39,7 +39,7 @@ def watch_of(plan, folder, made, team) -> callbacks.CollapseWatch | None:
     if plan["steps"] < WATCHED:
         return None
     source = data.open_source(plan["dataset"], **plans.data_options(plan))
-    number = min(callbacks.CollapseWatch.num, max(2, plan["batch_size"]))
+    number = callbacks.CollapseWatch.num
     log = next(one for one in made if isinstance(one, callbacks.MetricsLog))
     features = plans.extractor({**plan, "eval_features": None})
     watch = callbacks.CollapseWatch(
@@ -47,6 +47,7 @@ def watch_of(plan, folder, made, team) -> callbacks.CollapseWatch | None:
         look_every(plan),
         steps=plan["steps"],
         real=source.images(number),
+        labels=None if source.labels is None else source.labels[:number],
         classify=lambda pictures: features(pictures).probabilities,
         on_collapse=plan["on_collapse"],
         agree=team.any,
@@ -54,6 +55,14 @@ def watch_of(plan, folder, made, team) -> callbacks.CollapseWatch | None:
     )
     made.insert(made.index(log), watch)  # before it, as what evaluates is
     return watch
+
+
+def over(judge, watch) -> bool:
+    """Returns whether a resumed run had ended by itself, and says for which failure."""
+    if watch and watch.finished:
+        names = ", ".join(watch.findings)
+        print(f"it has ended for {names}; --on_collapse=warn goes on", file=sys.stderr)
+    return bool((judge and judge.finished) or (watch and watch.finished))
 
 
 def log_every(steps) -> int:
@@ -68,18 +77,21 @@ def look_every(plan) -> int:
 
 
 def kept(plan) -> int | None:
-    """Returns how many checkpoints a run keeps; of one that may go back, of a third of it."""
+    """Returns how many checkpoints a run keeps; of one that may go back, as far as it may."""
     if plan["on_collapse"] != "rewind":
         return None
-    return 2 + plan["steps"] // 3 // plan["checkpoint_every"]
+    signs = max(4 * look_every(plan), (2 * failures.MANY + 1) * log_every(plan["steps"]))
+    return 2 + signs // plan["checkpoint_every"]
 
 
 def rewind(model, folder, since) -> None:
-    """Goes back to the last checkpoint that is of the step `since` or before."""
+    """Goes back to the last checkpoint that is of the step `since` or before, with the log."""
     healthy = checkpoints.forget_after(folder, since)
     if healthy is None:
         words = f"no checkpoint of step {since} or before is left: the run ends where it is"
     else:
         checkpoints.restore(checkpoints.manager(model, folder))
+        checkpoints.forget_best_after(folder, healthy)
+        runs.truncate_metrics(folder / runs.METRICS_FILE, healthy)
         words = f"back at step {healthy}; go on with a remedy and --init_from={str(folder)!r}"
     print(words, file=sys.stderr)

@@ -32,7 +32,7 @@ class Result:
     Attributes:
         run_dir: Folder of the run; None for a worker that is not the chief.
         export_dir: Folder of the SavedModel.
-        steps: Generator steps done, over all sessions.
+        steps: Generator steps done, over all sessions; of a run that was rewound, those kept.
         weights_sha256: Hash of networks, average and optimisers.
         metrics: The last line of `metrics.jsonl`: means of the logs over its window.
         model: The trained model; of a run that was evaluated, at the best checkpoint.
@@ -83,7 +83,7 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
             eval_features: feature space, by default digits_cnn for digits and else pixels;
             stop_when: evaluations without a better one that end the run, default 0, never;
             on_collapse: warn (default), stop, or rewind: what to do when the game fails, as
-                `tfgans.failures` tells it in runs of 500 steps or more; rewind stops too, and goes
+                `tfgans.failures` tells it in runs of 800 steps or more; rewind stops too, and goes
                 back to the last checkpoint before there were signs of it.
 
     Returns:
@@ -196,19 +196,18 @@ def _run(model, plan, folder, team) -> Result:
     )
     judge = oversight.quality_of(model, plan, folder, made, team)
     watch = oversight.watch_of(plan, folder, made, team)
-    over = any(one is not None and one.finished for one in (judge, watch))
-    if step < steps and not team.any(over):
+    if step < steps and not team.any(oversight.over(judge, watch)):
         with callbacks.running(made) as made:
             model.fit(dataset, steps_per_epoch=steps - step, verbose=0, callbacks=made)
-        last = runs.read_json_lines(metrics_file)[-1]
-    if watch and watch.finished and plan["on_collapse"] == "rewind":
-        oversight.rewind(model, folder, min(one.since for one in watch.findings.values()))
     failed = [dataclasses.asdict(one) for one in watch.findings.values()] if watch else []
+    if watch and watch.finished and plan["on_collapse"] == "rewind":
+        oversight.rewind(model, folder, min(one["since"] for one in failed))
+    last = (runs.read_json_lines(metrics_file) or [{}])[-1]
     metrics = {key: value for key, value in last.items() if key not in ("step", "seconds")}
     sha256, done = model.weights_sha256(), int(model.step.numpy())
     facts = {"steps": done, **of_data, "wall_time_s": last.get("seconds")}
     facts |= {"replicas": team.num_replicas, "failures": failed}
-    if judge and checkpoints.restore(judge.best.manager):
+    if judge and checkpoints.restore(checkpoints.manager(model, folder, checkpoints.BEST)):
         facts["best_step"] = int(model.step.numpy())
     export.export(model, plan["export_dir"], _card(plan, sha256, facts))
     team.meet()

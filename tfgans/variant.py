@@ -108,12 +108,14 @@ class Variant:
             table.update(_prefixed(name, own))
         return table
 
-    def on(self, **networks: Callable[..., Any]) -> "Variant":
+    def on(self, *, optimizer: type | None = None, **networks: Callable[..., Any]) -> "Variant":
         """Returns the row's scheme on other networks, with those options that still apply.
 
+        An option that has the same name there is kept, such as `generator.width`.
         Example: `registry.load("gmmn").on(generator=dcgan.generator)`.
 
         Args:
+            optimizer: Keras optimiser class for every player; by default the row's own.
             **networks: Builder of each player that gets another network.
 
         Raises:
@@ -124,8 +126,13 @@ class Variant:
             raise UsageError(
                 f"{self.name} has no player {min(strangers)!r}; it has {', '.join(self.networks)}"
             )
-        table = {**self.networks, **networks}
-        bare = dataclasses.replace(self, networks=table, options={}, tiny={})
+        bare = dataclasses.replace(
+            self,
+            networks={**self.networks, **networks},
+            optimizers=dict.fromkeys(self.optimizers, optimizer) if optimizer else self.optimizers,
+            options={},
+            tiny={},
+        )
         kept = {key: value for key, value in self.options.items() if key in bare.defaults()}
         return dataclasses.replace(bare, options=kept)
 

@@ -16,7 +16,7 @@ import time
 
 import experiments
 
-from tfgans import callbacks, oversight, registry, runs, training
+from tfgans import callbacks, failures, oversight, registry, runs, training
 
 FAILED = 0.05  # recall below which a run has
 SLIM = ["generator.width=16", "discriminator.width=16"]
@@ -51,7 +51,6 @@ GAMES = {
     "r1gan, no penalty, fast": ("r1gan", 1500, [*SLIM, "r1_weight=0.0", *MOMENTUM]),
 }
 NAME = "collapse"
-COST_STEPS = 500  # of the runs whose time is taken
 
 
 def main():
@@ -87,45 +86,58 @@ def trained(variant, steps, options, seed):
 
 def cost(row):
     """Returns the share of a row's run, of its own length, that the watch takes."""
-    spent = {"look": [], "row": []}
+    spent = []
 
     class Timed(callbacks.CollapseWatch):
         def after_step(self, logs):
             began = time.perf_counter()
             super().after_step(logs)
-            kind = "look" if self.step % self.every == 0 else "row"
-            spent[kind].append(time.perf_counter() - began)
+            if self.step % self.every == 0:
+                spent.append(time.perf_counter() - began)
 
     usual, callbacks.CollapseWatch = callbacks.CollapseWatch, Timed
     try:
         with tempfile.TemporaryDirectory() as scratch:
             where = {name: pathlib.Path(scratch, name) for name in ("run_dir", "export_dir")}
-            result = training.train(row, steps=COST_STEPS, **where)
+            result = training.train(row, steps=oversight.WATCHED, **where)
             rows = runs.read_json_lines(result.run_dir / runs.METRICS_FILE)
     finally:
         callbacks.CollapseWatch = usual
-    seconds = [one["seconds"] for one in rows if "d_loss" in one]
-    step = (seconds[-1] - seconds[1]) / (COST_STEPS * (1 - 2 / len(seconds)))
-    look = sorted(spent["look"])[len(spent["look"]) // 2]
+    losses = [one for one in rows if "d_loss" in one][1:]  # the first has the start in it
+    step = (losses[-1]["seconds"] - losses[0]["seconds"]) / (losses[-1]["step"] - losses[0]["step"])
     steps = registry.load(row).steps
-    each = sum(spent["row"]) / len(spent["row"])
-    share = (oversight.LOOKS * look + steps * each) / (steps * step)
+    looks = steps // oversight.look_every({"steps": steps})
+    look = sorted(spent)[len(spent) // 2]
+    rules = judging(steps // oversight.log_every(steps), looks, rows)
+    share = (looks * look + rules) / (steps * step)
     return {"steps": steps, "step_ms": 1e3 * step, "look_ms": 1e3 * look, "share": share}
+
+
+def judging(rows, looks, log):
+    """Returns the seconds that the rules take over a log of so many rows and looks."""
+    history = failures.History(rows, 56.0)
+    losses = next(one for one in log if "d_loss" in one)
+    began = time.perf_counter()
+    for index in range(rows):
+        history.add({**losses, "step": index})
+        if index % max(1, rows // looks) == 0:
+            history.add({"step": index, failures.DIVERSITY: 0.9, failures.ENTROPY: 0.9})
+            failures.found(history)
+    return time.perf_counter() - began
 
 
 def table(result):
     """Returns Markdown: the games, what they came to and what was told; the rates; the cost."""
-    games = {
-        game: {seed: run for seed, run in at.items() if "metrics" in run}
-        for game, at in result.get("runs", {}).items()
-    }
     rows, kinds = [], {True: [], False: []}
-    for game, at in games.items():
-        recalls = [run["metrics"]["precision_recall"]["recall"] for run in at.values()]
-        for recall, run in zip(recalls, at.values(), strict=True):
-            kinds[recall < FAILED].append(bool(run["told"]))
-        said = sorted({one["failure"] for run in at.values() for one in run["told"]})
-        told = sum(bool(run["told"]) for run in at.values())
+    for game, at in result.get("runs", {}).items():
+        runs = at.values()
+        recalls = [_recall(run) for run in runs]
+        for recall, run in zip(recalls, runs, strict=True):
+            # One that ends at a number that is not finite is told by the error.
+            kinds[recall < FAILED].append(bool(run["told"]) or "Remedies" in run.get("failure", ""))
+        said = sorted({one["failure"] for run in runs for one in run["told"]})
+        said += sorted({run["failure"].partition(";")[0] for run in runs if "failure" in run})
+        told = sum(bool(run["told"]) for run in runs)
         shown = ", ".join(f"{recall:.2f}" for recall in recalls)
         rows.append([game, GAMES[game][1], shown, f"{told} of {len(at)}", "; ".join(said)])
     lines = experiments.markdown(["game", "steps", "recall", "told", "failures"], rows)
@@ -136,6 +148,11 @@ def table(result):
         lines += ["", f"`{row}`, {one['steps']:,} steps of {one['step_ms']:.1f} ms, "]
         lines[-1] += f"a look {one['look_ms']:.0f} ms: {100 * one['share']:.2f} % of the run."
     return lines
+
+
+def _recall(run):
+    """Returns the recall of a run, 0 where it has broken off."""
+    return run.get("metrics", {}).get("precision_recall", {"recall": 0.0})["recall"]
 
 
 if __name__ == "__main__":

@@ -60,7 +60,9 @@ def judge(path, *words):
     words = words or (f"--metrics={METRICS}",)
     command = [sys.executable, "evaluate.py", f"--model={path}", *words, "--json"]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
-    found = json.loads(done.stdout.splitlines()[-1])["metrics"] if done.stdout else {}
+    if not done.stdout:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+    found = json.loads(done.stdout.splitlines()[-1])["metrics"]
     keep = ("name", "value", "stderr", "recall", "coverage", "n_real", "n_fake", "split")
     return {key: {k: entry[k] for k in keep if k in entry} for key, entry in found.items()}
 

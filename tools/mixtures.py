@@ -19,11 +19,13 @@ import experiments
 # Scheme -> what it adds to the command.
 SCHEMES = {
     "gan": ["--variant=gan"],
+    "gan, packs of 2": ["--variant=gan", "--set", "discriminator.packing=2"],
+    "nsgan": ["--variant=nsgan"],
     "unrolled": ["--variant=unrolled"],
     "wgan_gp": ["--variant=wgan_gp"],
     "r1gan": ["--variant=r1gan"],
     "hinge, spectral norm": ["--variant=hinge"],
-    "nsgan, packs of 2": ["--variant=nsgan", "--packing=2"],
+    "nsgan, packs of 2": ["--variant=nsgan", "--set", "discriminator.packing=2"],
 }
 GAMES = ("ring", "grid")
 NAME = "mixtures"
@@ -70,20 +72,25 @@ def played(game, words):
 
 
 def table(game):
-    """Returns Markdown: a scheme a row."""
+    """Returns Markdown: a scheme a row; failures stay in sight."""
     rows = []
     for scheme, runs in game.items():
         found = [run for run in runs.values() if "failure" not in run]
-        cells = [
-            experiments.spread([run[key] for run in found if run[key] is not None], digits)
-            for key, digits in COLUMNS.items()
-        ]
+        cells = [_cell([run[key] for run in found], digits) for key, digits in COLUMNS.items()]
+        if len(found) < len(runs):
+            cells[0] += f" ({len(runs) - len(found)} failed)"
         every = sum(run["modes"] == run["of"] for run in found)
         seconds = experiments.spread([run["seconds"] for run in found], 0)
         rows.append([scheme, len(runs), *cells, f"{every} of {len(runs)}", seconds])
     return experiments.markdown(
         ["scheme", "seeds", "modes", "high quality", "spread", "KL", "found all", "seconds"], rows
     )
+
+
+def _cell(values, digits):
+    there = [value for value in values if value is not None]
+    without = f" ({len(values) - len(there)} without)" if len(there) < len(values) else ""
+    return experiments.spread(there, digits) + without
 
 
 if __name__ == "__main__":

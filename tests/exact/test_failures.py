@@ -43,6 +43,7 @@ def names(**series):
 
 
 def the_one(**series):
+    """The one failure of a log, found at a look, each second row."""
     (finding,) = failures.found_in(rows(**series), STEPS, REACH)
     return finding
 
@@ -55,7 +56,11 @@ RISING = 0.05 * 1.04**INDEX  # slowly, to 2.4
     [
         {},
         # A discriminator that is ahead all the time, while the pictures get better.
-        {"d_accuracy": 1.0, "diversity": np.minimum(0.95, RISING), "entropy": 0.001 * RISING},
+        {
+            "d_accuracy": 1.0,
+            "diversity": np.minimum(0.95, RISING),
+            "entropy": np.minimum(0.9, RISING),
+        },
         # One that has learned its pictures by heart.
         {"d_accuracy": 1.0},
         # One that has met its match.
@@ -67,9 +72,20 @@ RISING = 0.05 * 1.04**INDEX  # slowly, to 2.4
         # A discriminator without use for gradients at first.
         {"d_norm": np.where((INDEX > 2) & (INDEX < 30), 0.001, 9.0)},
         # A player that rests in turn.
-        {"g_norm": np.where(INDEX // 12 % 2, 0.0, 1.0)},
+        {
+            "g_norm": np.where(INDEX // 12 % 2, 0.0, 1.0),
+            "d_norm": np.where(INDEX // 12 % 2, 1.0, 0.0),
+            "d_accuracy": 0.95,
+        },
+        # A generator alone, whose loss goes to nothing, and one whose critic has many outputs.
+        {"g_norm": 0.9**INDEX, "d_accuracy": None, "d_norm": None},
+        {"g_norm": 0.9**INDEX, "d_accuracy": None},
+        # Noise that is more varied than the pictures are.
+        {"diversity": np.where(INDEX < 40, 2.0, 1.0)},
+        # A model that does not say what its discriminator says.
+        {"d_real": 0.0, "d_fake": 0.0, "d_accuracy": 0.0},
         # A critic that has an offset, and one bad row.
-        {"d_real": 300.0, "d_fake": np.where(INDEX == 50, 1e5, 280.0)},
+        {"d_real": 3000.0, "d_fake": np.where(INDEX == 50, 1e5, 2980.0)},
         # A system without a discriminator, and one whose classes nothing tells.
         {"d_accuracy": None, "d_real": None, "d_fake": None, "d_norm": None},
         {"entropy": None},
@@ -81,13 +97,14 @@ def test_a_game_that_goes_well_is_not_disturbed(series):
 
 
 def test_a_gradient_that_vanishes():
-    finding = the_one(g_norm=np.where(INDEX < 20, 1.0, 0.009))
+    finding = the_one(g_norm=np.where(INDEX < 20, 1.0, 0.009), d_accuracy=0.95)
     assert finding.failure == "vanishing gradients"
     assert (finding.step, finding.since) == (1300, 800)  # half of the ten rows are small
     assert "fallen from 1 to " in finding.evidence
-    assert "right in 7" in finding.evidence
+    assert "right in 95 % of pairs" in finding.evidence
     assert "--variant=wgan_gp" in finding.remedies
-    assert names(g_norm=np.where(INDEX < 20, 1.0, 0.011)) == []
+    assert names(g_norm=np.where(INDEX < 20, 1.0, 0.011), d_accuracy=0.95) == []
+    assert names(g_norm=np.where(INDEX < 20, 1.0, 0.0), d_accuracy=0.95) == [finding.failure]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +117,7 @@ def test_a_gradient_that_vanishes():
 def test_pictures_that_become_alike(series, words):
     finding = the_one(**series)
     assert finding.failure == "mode collapse"
-    assert (finding.step, finding.since) == (2800, 100)  # three looks, each second row
+    assert (finding.step, finding.since) == (2800, 2500)  # three looks, each second row
     assert f"{words}" in finding.evidence
     assert "from 0.90 to 0.50" in finding.evidence
 
@@ -120,7 +137,7 @@ def test_pictures_that_fall_by_little_are_varied_enough():
 def test_pictures_that_stay_alike_are_told_in_the_second_half(series):
     finding = the_one(**series)
     assert finding.failure == "mode collapse"
-    assert (finding.step, finding.since) == (2550, 0)
+    assert (finding.step, finding.since) == (2600, 0)
 
 
 def test_a_discriminator_that_is_too_good():
@@ -145,19 +162,20 @@ def test_training_past_convergence():
 
 
 def test_gradients_and_outputs_beyond_all_measure():
-    for series in ({"g_norm": 1.1**INDEX}, {"d_norm": 1.1**INDEX}):
+    for series in ({"g_norm": 1.1**INDEX}, {"d_norm": 2.0**INDEX}):
         finding = the_one(**series)
-        assert finding.failure == "failure to converge, diverging"
+        assert finding.failure == failures.DIVERGES
         assert finding.step - finding.since == 150
-    finding = the_one(d_real=10.0 * INDEX, d_fake=10.0 * INDEX)
-    assert finding.failure == "failure to converge, diverging"
-    assert "output on real images has grown to 5.6e+02" in finding.evidence
+    assert finding.step == 500  # soon
+    finding = the_one(d_real=3.0 * INDEX, d_fake=-3.0 * INDEX)
+    assert finding.failure == failures.DIVERGES
+    assert "outputs on real and generated images are 1.7e+02 apart" in finding.evidence
 
 
 def test_a_lead_that_changes_again_and_again():
     finding = the_one(d_accuracy=0.5 + 0.3 * np.sin(INDEX))
     assert finding.failure == "failure to converge, oscillating"
-    assert "the lead has changed 4 times" in finding.evidence
+    assert "the lead has changed" in finding.evidence
     assert names(d_accuracy=0.5 + 0.09 * np.sin(INDEX)) == []
 
 
@@ -169,9 +187,8 @@ def test_rows_that_were_not_finite_are_passed_over():
 
 
 def test_each_failure_is_told_once_and_has_remedies():
-    told = names(
-        g_norm=np.where(INDEX < 20, 1.0, 0.001), diversity=0.1, entropy=0.1, d_accuracy=1.0
-    )
+    gone = np.where(INDEX < 20, 1.0, 0.001)
+    told = names(g_norm=gone, diversity=0.1, entropy=0.1, d_accuracy=1.0)
     assert sorted(told) == sorted(set(told))
     assert len(told) == 3
     assert set(failures.RULES) == set(failures.REMEDIES)

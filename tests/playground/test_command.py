@@ -38,11 +38,12 @@ def test_a_table_for_people(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["saturaton"], "unknown game 'saturaton'. Did you mean 'saturation'?"),
+        (["paralel_lines"], "unknown game 'paralel_lines'. Did you mean 'parallel_lines'?"),
         (["bilinear", "--rat=1"], "unknown option '--rat'. Did you mean '--rate'"),
         (["bilinear", "--rate=much"], "argument --rate: 'much' is not a finite number"),
         (["bilinear", "--rate=2"], "rate=2.0 must lie between 0 and 1"),
         (["bilinear", "--steps=-1"], "argument --steps: "),
+        (["--json", "ring"], "'--json' comes after the name of a game: bilinear, "),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(capsys, tmp_path, words, message):
@@ -54,9 +55,10 @@ def test_what_is_wrong_is_said_in_one_line(capsys, tmp_path, words, message):
 
 def test_a_file_in_the_place_of_the_folder_is_left_alone(capsys, tmp_path):
     (tmp_path / "file").write_text("mine")
-    code, _, said = play(capsys, "bilinear", "--steps=10", f"--out={tmp_path / 'file'}")
-    assert code == 2
-    assert "must be a folder" in said
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        code, _, said = play(capsys, "bilinear", "--steps=10", f"--out={out}")
+        assert code == 2
+        assert f"error: --out='{out}': '{tmp_path / 'file'}' is not a folder" in said
     assert (tmp_path / "file").read_text() == "mine"
 
 

@@ -1,11 +1,15 @@
 """Modes, quality and spread of points that are known, and the games themselves, shortly."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tfgans import UsageError
-from tfgans.playground import grid, mixtures, ring
+from tfgans.networks import mlp
+from tfgans.playground import __main__, grid, mixtures, ring, schemes
 
 FEW = {"steps": 3, "batch_size": 8}
 
@@ -34,8 +38,12 @@ def test_the_data_itself_scores_the_ceiling(mixture):
     assert facts["high_quality"] == pytest.approx(mixtures.CEILING, abs=0.0012)
     # Cut off at three deviations the variance is a little smaller.
     cut = 1.0 - 4.5 * np.exp(-4.5) / mixtures.CEILING
+    assert facts["of_the_data"]["spread"] == pytest.approx(np.sqrt(cut), rel=1e-12)
     assert facts["spread"] == pytest.approx(np.sqrt(cut), abs=0.005)
-    assert facts["kl"] == pytest.approx(0.0, abs=0.001)
+    assert facts["kl"] == pytest.approx(facts["of_the_data"]["kl"], abs=0.0002)
+    several = [mixture.judged(drawn(mixture, 2500, seed=seed))["kl"] for seed in range(40)]
+    floor = mixture.judged(drawn(mixture, 2500))["of_the_data"]["kl"]
+    assert np.mean(several) == pytest.approx(floor, rel=0.2)
 
 
 def test_points_that_gather_within_their_modes_show_in_the_spread():
@@ -76,9 +84,11 @@ def test_the_pictures_are_points_of_the_mixture_and_repeat_by_the_seed():
     [
         {},
         {"variant": "hinge", "seed": 1},
-        {"variant": "nsgan", "packing": 2},
+        {"variant": "gan"},
+        {"variant": "nsgan", "options": (("discriminator.packing", 2),)},
         {"variant": "unrolled", "options": (("unroll_steps", 1),)},
         {"variant": "wgan_gp"},
+        {"variant": "mmd_gan"},
     ],
     ids=lambda words: words.get("variant", "default"),
 )
@@ -93,7 +103,16 @@ def test_schemes_of_the_zoo_play(words):
 def test_the_same_seed_gives_the_same_points():
     first, again, other = (ring.play(seed=seed, **FEW).facts for seed in (5, 5, 6))
     assert first == again
-    assert first != {**other, "seed": 5}
+    assert first["weights_sha256"] != other["weights_sha256"]
+
+
+def test_all_schemes_have_the_games_optimiser_and_their_own_losses():
+    networks = {"generator": mlp.generator, "discriminator": mlp.discriminator}
+    for variant in ("gan", "wgan_mlp", "mmd_gan", "r1gan"):
+        table = schemes._playable(variant, networks).defaults()
+        assert {f"{player}_optimizer.beta_2" for player in "gd"} <= set(table)
+    assert schemes._playable("mmd_gan", networks).options["discriminator.num_outputs"] == 16
+    assert schemes._playable("wgan_mlp", networks).options["n_critic"] == 5
 
 
 @pytest.mark.parametrize("variant", ["vae", "cgan", "progan", "gmmn"])
@@ -102,6 +121,30 @@ def test_what_cannot_play_is_refused(variant):
         ring.play(variant=variant)
 
 
-def test_an_option_that_the_row_does_not_have_is_refused():
-    with pytest.raises(UsageError, match="has no option 'gp_weight'"):
-        ring.play(options=(("gp_weight", 1.0),), **FEW)
+@pytest.mark.parametrize("key", ["gp_weight", "seed", "jit"])
+def test_an_option_that_the_row_does_not_have_is_refused(key):
+    with pytest.raises(UsageError, match=f"has no option '{key}'"):
+        ring.play(options=((key, 1),), **FEW)
+
+
+def test_a_batch_that_is_no_packs_is_refused():
+    with pytest.raises(UsageError, match="8 pictures at a time are no packs of 3"):
+        ring.play(options=(("discriminator.packing", 3),), **FEW)
+
+
+def test_a_users_row_that_grows_is_refused(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text('from tfgans import registry\nVARIANTS = (registry.load("stylegan"),)\n')
+    with pytest.raises(UsageError, match="is not a generator of noise"):
+        ring.play(variant=str(path), **FEW)
+
+
+def test_the_command_prints_modes_and_quality_and_moves(capsys, tmp_path):
+    words = ["grid", "--steps=3", "--batch_size=8", "--set", "discriminator.packing=2"]
+    assert __main__.main([*words, "--json", f"--out={tmp_path}"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {"modes", "high_quality", "spread"} <= set(told)
+    assert told["options"] == {"discriminator.packing": 2}
+    assert told["of_the_data"]["high_quality"] == pytest.approx(0.98889, abs=1e-5)
+    with Image.open(tmp_path / "animation.gif") as animation:
+        assert animation.n_frames == 3

@@ -62,7 +62,7 @@ def test_the_floors_are_what_nothing_can_be_below():
 
 
 @pytest.mark.parametrize(
-    "words", [{}, {"variant": "dcgan", "packing": 2}], ids=lambda words: words.get("variant", "")
+    "words", [{}, {"variant": "dcgan"}], ids=lambda words: words.get("variant", "")
 )
 def test_schemes_of_the_zoo_play(words, monkeypatch):
     monkeypatch.setattr(stacked, "SAMPLES", 200)

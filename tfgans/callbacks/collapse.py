@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfgans import failures
 from tfgans.callbacks.logs import MetricsLog
 from tfgans.callbacks.step import StepCallback
 from tfgans.metrics.distances import squared_distances
-from tfgans.randomness import RANDOM_LABEL
 from tfgans.sampling import to_uint8
 
 SEED = 2  # of the pictures: the same latents each time
@@ -22,14 +22,16 @@ _VARIED = {failures.DIVERSITY: 0.0, failures.ENTROPY: 0.3}
 class CollapseWatch(StepCallback):
     """Looks at the logs and at a few pictures, and tells each failure of `tfgans.failures` once.
 
-    The pictures' variety is logged as `watch/diversity`, the mean distance of two of them, and
-    `watch/class_entropy`, that of the classes which `classify` finds; both in that of real ones.
+    The pictures' variety is logged as `watch/diversity`, the mean distance of two of them (of one
+    class, where the model is asked for classes), and `watch/class_entropy`, that of the classes
+    which `classify` finds; both in that of real ones.
 
     Args:
         log: Gets these figures; its rows are what the watch reads.
-        every: Steps between two looks at pictures, a multiple of those between rows of the log.
+        every: Steps between two looks, a multiple of those between rows of the log.
         steps: Step at which the run ends.
         real: Real pictures, uint8 `(n, height, width, channels)`; as many are drawn.
+        labels: Their classes `(n,)`, for a model that takes labels.
         classify: From such pictures to class probabilities `(n, classes)`, if anything can.
         on_collapse: warn, or stop or rewind to end the run at a failure.
         agree: From whether the run is to end to whether it ends: what the other workers hear.
@@ -45,15 +47,15 @@ class CollapseWatch(StepCallback):
         *,
         steps: int,
         real: np.ndarray,
+        labels: np.ndarray | None = None,
         classify: Callable[[np.ndarray], np.ndarray | None] = lambda pictures: None,
         on_collapse: str = "warn",
         agree: Callable[[bool], bool] = bool,
         history: Iterable[Mapping[str, Any]] = (),
     ):
         super().__init__()
-        self.log, self.every, self.real, self.classify = log, every, real, classify
-        self.on_collapse, self.agree = on_collapse, agree
-        self.usual = self._variety(real)
+        self.log, self.every, self.real, self.labels = log, every, real, labels
+        self.classify, self.on_collapse, self.agree = classify, on_collapse, agree
         reach = 2.0 * math.sqrt(real[0].size)  # of [-1, 1] for every number
         self.history = failures.History(steps, reach)
         self.findings: dict[str, failures.Finding] = {}
@@ -66,49 +68,59 @@ class CollapseWatch(StepCallback):
         return bool(self.findings) and self.on_collapse != "warn"
 
     def begin(self):
-        draw, n = self.model.draw_latent, len(self.real)
-        self._inputs = {"latent": draw(n, SEED, math.inf)}
+        self._inputs = {"latent": self.model.draw_latent(len(self.real), SEED, math.inf)}
         if self.model.takes_label:
-            self._inputs["label"] = self.model.draw_label(n, SEED, RANDOM_LABEL)
+            self._inputs["label"] = tf.constant(self.labels, tf.int32)
+        self._usual = self._variety(self.real)
 
     def after_step(self, logs):
-        if self.step % self.log.every:
-            return
-        found = self._read({"step": self.step, **logs})
         if self.step % self.every == 0:
-            found += self._look()
-        for finding in found:
-            self._tell(finding)
-        if self.step % self.every == 0 and self.on_collapse != "warn" and self.agree(self.finished):
-            self.model.stop_training = True
+            for finding in self._read({"step": self.step, **self._look()}):
+                self._tell(finding)
+            if self.on_collapse != "warn" and self.agree(self.finished):
+                self.model.stop_training = True
+        if self.step % self.log.every == 0:
+            self._read({"step": self.step, **logs})
 
-    def _look(self) -> list[failures.Finding]:
+    def _look(self) -> dict[str, float]:
+        """Returns how varied the pictures are, and logs it."""
         pictures = to_uint8(self.model.generate(**self._inputs)).numpy()
         figures = {
-            name: value / self.usual[name]
+            name: value / self._usual[name]
             for name, value in self._variety(pictures).items()
-            if self.usual[name] > _VARIED[name]
+            if self._usual[name] > _VARIED[name]
         }
         self.log.add(self.step, figures)
-        return self._read({"step": self.step, **figures})
+        return figures
 
     def _variety(self, pictures) -> dict[str, float]:
         flat = pictures.reshape(len(pictures), -1) / 127.5
         distances = np.sqrt(squared_distances(flat, flat))
-        pairs = max(1, len(flat) * (len(flat) - 1))
-        found = {failures.DIVERSITY: float(distances.sum() / pairs)}
+        found = {failures.DIVERSITY: float(distances[self._pairs()].mean())}
         probabilities = self.classify(pictures)
         if probabilities is not None:
             shares = probabilities.mean(axis=0)
             found[failures.ENTROPY] = float(-np.sum(shares * np.log(np.maximum(shares, 1e-12))))
         return found
 
+    def _pairs(self) -> np.ndarray:
+        """Returns which pairs of pictures are compared: those of one class, if there are any."""
+        others = ~np.eye(len(self.real), dtype=bool)
+        if self.labels is not None and self.model.takes_label:
+            alike = others & (self.labels[:, None] == self.labels)
+            others = alike if alike.any() else others
+        return others
+
     def _read(self, row) -> list[failures.Finding]:
-        """Takes note of a row of the log; returns failures that were not found before."""
+        """Takes note of a row of the log; returns failures that a look finds, and none did before.
+
+        The look of a step comes before its losses, as in the log.
+        """
         self.history.add(row)
-        found = [one for one in failures.found(self.history) if one.failure not in self.findings]
-        self.findings |= {one.failure: one for one in found}
-        return found
+        found = failures.found(self.history) if failures.DIVERSITY in row else []
+        new = {one.failure: one for one in found if one.failure not in self.findings}
+        self.findings |= new
+        return list(new.values())
 
     def _tell(self, finding):
         words = f"{finding.failure}: {finding.evidence}. Remedies: {finding.remedies}"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tfgans import failures
 from tfgans.callbacks.step import StepCallback
 from tfgans.checkpoints import Checkpoints
 from tfgans.errors import TrainingError
@@ -27,7 +28,10 @@ class NonFinite(StepCallback):
         for name, value in logs.items():
             if not math.isfinite(value):
                 last_good = self.checkpoints.last_good
-                raise TrainingError(f"step {self.step}: {name} is {value}; {last_good}")
+                remedies = failures.REMEDIES[failures.DIVERGES]
+                raise TrainingError(
+                    f"step {self.step}: {name} is {value}; {last_good}. Remedies: {remedies}"
+                )
 
 
 class Checkpointer(StepCallback):

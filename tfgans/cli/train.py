@@ -228,10 +228,13 @@ def _summary(result: "Result", as_json: bool) -> str:
         "weights": f"sha256 {result.weights_sha256}",
         "run": result.run_dir,
         "export": result.export_dir,
-        "samples": result.run_dir and _last_grid(result.run_dir),
+        "samples": result.run_dir and _last_grid(result.run_dir, result.steps),
     }
     return "\n".join(f"{name:8} {value}" for name, value in rows.items() if value)
 
 
-def _last_grid(run_dir: pathlib.Path) -> pathlib.Path | None:
-    return max(run_dir.glob("samples/step-*.png"), default=None)
+def _last_grid(run_dir: pathlib.Path, steps: int) -> pathlib.Path | None:
+    """Returns the newest grid of the steps that were kept."""
+    last = f"step-{steps:06d}.png"
+    grids = [path for path in run_dir.glob("samples/step-*.png") if path.name <= last]
+    return max(grids, default=None)

@@ -38,8 +38,9 @@ def discriminator(
     spectral_norm=False,
     packing=1,
     minibatch_discrimination=0,
+    num_outputs=1,
 ):
-    """Builds `pixels - width - ... - 1` with LeakyReLU 0.2 and a linear output.
+    """Builds `pixels - width - ... - num_outputs` with LeakyReLU 0.2 and a linear output.
 
     Args:
         data: Shape of the pictures.
@@ -51,10 +52,11 @@ def discriminator(
         packing: Pictures that it judges together, their channels side by side (PacGAN).
         minibatch_discrimination: Features of each picture's nearness to others of its batch, that
             are added to those of the last hidden layer.
+        num_outputs: Numbers that it gives for each picture.
 
     Returns:
         `keras.Model` from {"image": `(batch, height, width, packing * channels)`} to logits
-        `(batch, 1)`.
+        `(batch, num_outputs)`.
     """
     clip = WeightClip(weight_clip) if weight_clip else None
 
@@ -70,7 +72,7 @@ def discriminator(
         if dropout:
             features = keras.layers.Dropout(dropout)(features)
     features = with_closeness(features, minibatch_discrimination, clip)
-    logits = dense(1, name="logits")(features)
+    logits = dense(num_outputs, name="logits")(features)
     return keras.Model({"image": image}, logits, name="discriminator")
 
 

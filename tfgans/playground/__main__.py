@@ -30,14 +30,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> None:
     name = next(iter(argv), "--help")
+    if name.startswith("-") and name not in ("-h", "--help"):
+        raise UsageError(f"{name!r} comes after the name of a game: {', '.join(GAMES)}")
     if name not in GAMES and not name.startswith("-"):
         near = did_you_mean(name, GAMES) or "."
         raise UsageError(f"unknown game {name!r}{near} There are {', '.join(GAMES)}")
     given = parsing.parse(_parser(argv), argv or ["--help"])
     name, as_json = given.pop("command"), given.pop("json", False)
     folder = given.pop("out", pathlib.Path("playground") / name)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out={str(folder)!r} must be a folder")
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise UsageError(f"--out={str(folder)!r}: {str(there)!r} is not a folder")
     outcome = _module(name).play(**given)
     told = {"game": name, **outcome.facts, "files": _saved(outcome, folder)}
     if as_json:

@@ -1,7 +1,7 @@
 """What `ring` and `grid` share: Gaussians in the plane, small networks, and the count of modes.
 
-A point is a picture of one pixel with two channels, so every scheme of the zoo that makes pictures
-of noise alone can be played.
+A point is a picture of one pixel with two channels, so every scheme of the zoo that pits a
+generator of noise against a discriminator can be played.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 
 from tfgans import randomness
 from tfgans.metrics import mode_coverage
@@ -22,26 +23,34 @@ from tfgans.variant import DataSpec
 DATA = DataSpec((1, 1, 2))
 SAMPLES = 2500  # the protocol's
 WITHIN = 3.0  # standard deviations of a mode that are high quality
-CEILING = 1.0 - float(np.exp(-(WITHIN**2) / 2.0))  # share of the data itself: 0.98889
+# Of the data itself: its share that is of high quality, 0.98889, and the deviation of that share.
+CEILING = 1.0 - float(np.exp(-(WITHIN**2) / 2.0))
+SPREAD = float(np.sqrt(1.0 - (1.0 - CEILING) * WITHIN**2 / 2.0 / CEILING))  # 0.974
 _DRAWN = 500  # points in a frame
 
-_ADAM = {
-    f"{player}_optimizer.{key}": value
-    for player in "gd"
-    for key, value in {
-        "learning_rate": 1e-3,
-        "beta_1": 0.0,
-        "beta_2": 0.99,
-        "schedule": "linear",
-    }.items()
+# Options of every scheme, in place of its row's.
+RECIPE: dict[str, Any] = {
+    "ema_decay": 0.999,
+    "generator.latent_dim": 2,
+    **{f"{player}.num_layers": 3 for player in ("generator", "discriminator")},
+    **{f"{player}.width": 128 for player in ("generator", "discriminator")},
+    "discriminator.dropout": 0.0,
+    **schemes.adam(1e-3),
 }
-_NETWORKS = {"generator.latent_dim": 2, "generator.num_layers": 3, "discriminator.num_layers": 3}
-_NETWORKS |= {"generator.width": 128, "discriminator.width": 128}
-# What measured best here, or its authors used, by variant; the others are played by the first.
-RECIPE: dict[str, Any] = {"ema_decay": 0.999, **_NETWORKS, **_ADAM}
+# And of some, in place of these.
 RECIPES: dict[str, dict[str, Any]] = {
     "r1gan": {"r1_weight": 0.1},
     "hinge": {"discriminator.spectral_norm": True},
+    # As its authors' game with points; Gulrajani et al., 2017, their code.
+    "wgan_gp": {"n_critic": 5, "gp_weight": 0.1},
+    # Metz et al., 2016, Section 3.1, but for their widths and batches.
+    "unrolled": {
+        **schemes.adam(1e-3, beta_1=0.5, beta_2=0.999, schedule="constant"),
+        "d_optimizer.learning_rate": 1e-4,
+        "ema_decay": 0.0,
+        "generator.latent_dim": 256,
+        **{f"{player}.num_layers": 2 for player in ("generator", "discriminator")},
+    },
 }
 
 
@@ -73,8 +82,9 @@ class Mixture:
         Returns:
             modes: Modes with a point within three standard deviations. high_quality: Share of
             points that are so near to one. spread: Standard deviation of these about their
-            mode's mean, in the mixture's own; 1 is right. kl: Divergence of their modes' shares
-            from equal ones, in nats. ceiling: `high_quality` of the data itself.
+            mode's mean, in the mixture's own. kl: Divergence of their modes' shares from equal
+            ones, in nats. of_the_data: What `high_quality`, `spread` and `kl` of as many points of
+            the mixture itself are on average.
         """
         distances = np.linalg.norm(points[:, None] - self.centres[None], axis=2)
         nearest = distances.argmin(axis=1)
@@ -89,7 +99,11 @@ class Mixture:
             "high_quality": float(near.mean()),
             "spread": float(np.sqrt(sum(squares) / freedom) / self.sigma) if freedom else None,
             "kl": coverage.kl if coverage else None,
-            "ceiling": CEILING,
+            "of_the_data": {
+                "high_quality": CEILING,
+                "spread": SPREAD,
+                "kl": (len(self.centres) - 1) / (2.0 * CEILING * len(points)),
+            },
         }
 
     @property
@@ -105,7 +119,6 @@ def game(mixture: Mixture) -> Callable[..., Outcome]:
         variant: str = "r1gan",
         steps: int = 20000,
         batch_size: int = 128,
-        packing: int = 1,
         options: tuple = (),
         seed: int = 0,
     ) -> Outcome:
@@ -115,7 +128,6 @@ def game(mixture: Mixture) -> Callable[..., Outcome]:
             variant: Row of the zoo whose scheme is played, on perceptrons.
             steps: Generator steps.
             batch_size: Points in a batch.
-            packing: Points that the discriminator judges together.
             options: Options of the row, in place of the game's own.
             seed: Seed of weights, data and latents.
 
@@ -126,13 +138,13 @@ def game(mixture: Mixture) -> Callable[..., Outcome]:
             UsageError: If the variant does not play noise against a discriminator, or an option
                 is not one of its own.
         """
-        given = {"steps": steps, "batch_size": batch_size, "packing": packing, "options": options}
+        given = {"steps": steps, "batch_size": batch_size, "options": dict(options)}
         return _played(mixture, variant, seed, **given)
 
     return play
 
 
-def _played(mixture, variant, seed, *, steps, batch_size, packing, options) -> Outcome:
+def _played(mixture, variant, seed, *, steps, batch_size, options) -> Outcome:
     model, frames = schemes.trained(
         variant,
         {"generator": mlp.generator, "discriminator": mlp.discriminator},
@@ -140,7 +152,7 @@ def _played(mixture, variant, seed, *, steps, batch_size, packing, options) -> O
         lambda step, rows: mixture.images(step, rows, seed),
         look=lambda model: _points(model, mixture, _DRAWN, 0),
         recipe=RECIPE | RECIPES.get(variant, {}),
-        options={"discriminator.packing": packing, **dict(options)},
+        options=options,
         steps=steps,
         batch_size=batch_size,
         seed=seed,
@@ -150,7 +162,7 @@ def _played(mixture, variant, seed, *, steps, batch_size, packing, options) -> O
         "variant": variant,
         "steps": steps,
         "batch_size": batch_size,
-        "packing": packing,
+        "options": options,
         "seed": seed,
         **mixture.judged(points),
         "weights_sha256": model.weights_sha256(),
@@ -182,7 +194,8 @@ def _plane(figure, mixture):
     plane = figure.subplots()
     reach = 1.25 * np.abs(mixture.centres).max()
     plane.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    plane.plot(*mixture.centres.T, "o", ms=9, mfc="none", mec="0.6")
+    for centre in mixture.centres:  # what is of high quality
+        plane.add_patch(Circle(centre, WITHIN * mixture.sigma, fill=False, color="0.6"))
     return plane
 
 

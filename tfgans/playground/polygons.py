@@ -44,12 +44,11 @@ _SEARCH = 150  # steps of it
 _RATE = 0.03
 _SHOWN = 8
 _FRAMES = 30
-_ADAM = {"learning_rate": 1e-3, "beta_1": 0.0, "beta_2": 0.99, "schedule": "linear"}
 _RECIPE: dict[str, Any] = {
     "ema_decay": 0.99,
     "r1_weight": 0.1,
     "generator.latent_dim": 16,
-    **{f"{player}_optimizer.{key}": value for player in "gd" for key, value in _ADAM.items()},
+    **schemes.adam(1e-3),
 }
 
 

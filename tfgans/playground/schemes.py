@@ -1,4 +1,7 @@
-"""Schemes of the zoo in games: on networks of the game, with data that is made as it is needed."""
+"""Schemes of the zoo in games: losses, penalties and order of steps are the row's.
+
+Networks and optimiser (Adam for all) are the game's, and the data is made as it is needed.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,12 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import callbacks, factory, registry
+from tfgans import callbacks, factory, optimizers, registry
 from tfgans.callbacks import StepCallback
 from tfgans.errors import UsageError, whole
+from tfgans.growing import GrowingModel
 from tfgans.variant import DataSpec, Variant
-
-_GROWING = ("progan", "stylegan")  # which have no others
 
 
 class Frames(StepCallback):
@@ -77,9 +79,10 @@ def trained(
         TrainingError: If a loss is not finite.
     """
     steps, batch_size = whole("steps", steps, 1), whole("batch_size", batch_size, 1)
-    row = _playable(variant).on(**networks)
+    row = _playable(variant, networks)
     table = {key: value for key, value in recipe.items() if key in row.defaults()}
-    model = factory.create(row, data, seed=seed, steps=steps, **{**table, **options})
+    table = row.resolve({**table, **options})
+    model = factory.create(row, data, seed=seed, steps=steps, **table)
     rows = batch_size * model.batches_per_step
     dataset = tf.data.Dataset.range(steps).map(lambda step: {"image": draw(step, rows)})
     settings = tf.data.Options()
@@ -91,13 +94,20 @@ def trained(
     return model, seen
 
 
-def _playable(variant: str) -> Variant:
-    """Returns a row of the zoo that pits a generator of noise against a discriminator."""
+def adam(rate: float, **more: Any) -> dict[str, Any]:
+    """Returns options of both players' Adam, whose rate falls in a line to 0 over the run."""
+    table = {"learning_rate": rate, "beta_1": 0.0, "beta_2": 0.99, "schedule": "linear", **more}
+    return {f"{player}_optimizer.{key}": value for player in "gd" for key, value in table.items()}
+
+
+def _playable(variant: str, networks) -> Variant:
+    """Returns a row of the zoo on other networks and with Adam."""
     row = registry.load(variant)
     plays = set(row.networks) == {"generator", "discriminator"}
-    if not plays or registry.needs(variant) != ("image",) or variant in _GROWING:
+    grows = issubclass(row.model, GrowingModel)
+    if not plays or grows or registry.needs(variant) != ("image",):
         raise UsageError(
-            f"variant={variant!r} is not a generator of noise against a discriminator; r1gan, "
-            "wgan_gp or unrolled would do"
+            f"variant={variant!r} is not a generator of noise against a discriminator that stay as "
+            "they are; r1gan, wgan_gp or unrolled would do"
         )
-    return row
+    return row.on(optimizer=optimizers.Adam, **networks)

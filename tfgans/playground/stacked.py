@@ -31,21 +31,21 @@ MODES = 1000
 SAMPLES = 26_000  # the protocol's
 HITS = 6  # sure readings that make a mode count
 SURE = 0.9  # probability of each of its digits that makes a reading sure
-_SHOWN = 48
+_SHOWN = 49
+_MOVED = 25  # of these
 _FRAMES = 20
-# Options of all variants, and of some.
-_ADAM = {"learning_rate": 1e-3, "beta_1": 0.0, "beta_2": 0.99, "schedule": "linear"}
+# Options of every scheme in place of its row's, and of some in place of these.
 RECIPE: dict[str, Any] = {
     "ema_decay": 0.999,
     "generator.latent_dim": 64,
     "generator.width": 32,
     "discriminator.width": 32,
-    "discriminator.batch_norm": False,
-    **{f"{player}_optimizer.{key}": value for player in "gd" for key, value in _ADAM.items()},
+    **schemes.adam(1e-3),
 }
 RECIPES: dict[str, dict[str, Any]] = {
     "r1gan": {"r1_weight": 1.0},
-    "hinge": {"discriminator.spectral_norm": True},
+    "hinge": {"discriminator.batch_norm": False, "discriminator.spectral_norm": True},
+    "dcgan": schemes.adam(2e-4, beta_1=0.5, beta_2=0.999, schedule="constant"),
 }
 
 
@@ -54,7 +54,6 @@ def play(
     variant: str = "r1gan",
     steps: int = 2000,
     batch_size: int = 64,
-    packing: int = 1,
     options: tuple = (),
     seed: int = 0,
 ) -> Outcome:
@@ -64,7 +63,6 @@ def play(
         variant: Row of the zoo whose scheme is played, on DCGAN's networks.
         steps: Generator steps.
         batch_size: Pictures in a batch.
-        packing: Pictures that the discriminator judges together.
         options: Options of the row, in place of the game's own.
         seed: Seed of weights, data and latents.
 
@@ -82,9 +80,9 @@ def play(
         {"generator": dcgan.generator, "discriminator": dcgan.discriminator},
         DATA,
         lambda step, rows: stacks(digits, step, rows, seed),
-        look=lambda model: model.sample(_SHOWN, seed=0),
+        look=lambda model: model.sample(_MOVED, seed=0),
         recipe=RECIPE | RECIPES.get(variant, {}),
-        options={"discriminator.packing": packing, **dict(options)},
+        options=dict(options),
         steps=steps,
         batch_size=batch_size,
         seed=seed,
@@ -96,7 +94,7 @@ def play(
         "variant": variant,
         "steps": steps,
         "batch_size": batch_size,
-        "packing": packing,
+        "options": dict(options),
         "seed": seed,
         **{key: value for key, value in told.items() if key != "shares"},
         "floors": floors(seed),
@@ -173,7 +171,7 @@ def floors(seed: int) -> dict[str, dict[str, float]]:
         "100 modes left out": (seen[there][:SAMPLES], sure[there][:SAMPLES]),
         "equal shares": (draws.integers(0, MODES, SAMPLES), np.ones(SAMPLES, bool)),
     }
-    keys = ("modes", "modes_hit", "kl")
+    keys = ("modes", "modes_hit", "kl", "sure")
     return {name: {key: counted(readings)[key] for key in keys} for name, readings in each.items()}
 
 
@@ -189,8 +187,8 @@ def _drawn(pictures, shares, facts: Mapping[str, Any]) -> Figure:
     right.set(xlabel="mode, the most frequent first", ylabel="pictures of it", yscale="symlog")
     right.set(xlim=(0, MODES), ylim=(0, None))
     right.set_title(
-        f"{facts['modes']} of {MODES} modes, KL {facts['kl']:.2f}; real digits "
-        f"{facts['floors']['real digits']['kl']:.2f}",
+        f"KL {facts['kl']:.2f}, of real digits {facts['floors']['real digits']['kl']:.2f}; "
+        f"{facts['modes_hit']} of {MODES} modes, {facts['modes']} of them surely",
         fontsize=10,
     )
     right.legend(fontsize=9)
