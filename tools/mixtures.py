@@ -76,15 +76,22 @@ def table(game):
     rows = []
     for scheme, runs in game.items():
         found = [run for run in runs.values() if "failure" not in run]
-        cells = [_cell([run[key] for run in found], digits) for key, digits in COLUMNS.items()]
-        if len(found) < len(runs):
-            cells[0] += f" ({len(runs) - len(found)} failed)"
         every = sum(run["modes"] == run["of"] for run in found)
         seconds = experiments.spread([run["seconds"] for run in found], 0)
-        rows.append([scheme, len(runs), *cells, f"{every} of {len(runs)}", seconds])
+        figures = cells(list(runs.values()), COLUMNS)
+        rows.append([scheme, len(runs), *figures, f"{every} of {len(runs)}", seconds])
     return experiments.markdown(
         ["scheme", "seeds", "modes", "high quality", "spread", "KL", "found all", "seconds"], rows
     )
+
+
+def cells(runs, columns):
+    """Returns a cell for each column, the first one with the number of runs that failed."""
+    found = [run for run in runs if "failure" not in run]
+    made = [_cell([run[key] for run in found], digits) for key, digits in columns.items()]
+    if len(found) < len(runs):
+        made[0] += f" ({len(runs) - len(found)} failed)"
+    return made
 
 
 def _cell(values, digits):

@@ -9,8 +9,9 @@ import pytest
 from tfgans import registry
 
 COMMON = ("experiments", "five_ideas", "two_time_scales", "learning_rates", "growth", "truncation")
-COMMON += ("mixtures", "collapse", "perceptrons")
-WITH_TABLES = ("ideas.md", "stability.md", "playground/ring.md", "playground/grid.md")
+COMMON += ("mixtures", "collapse", "perceptrons", "stacked")
+WITH_TABLES = ("ideas.md", "stability.md")
+WITH_TABLES += tuple(f"playground/{game}.md" for game in ("ring", "grid", "stacked"))
 
 
 @pytest.fixture
@@ -157,6 +158,23 @@ def test_mixtures_are_played_by_each_scheme_and_seed(tool, tmp_path, monkeypatch
     figures = "7.7 ± 0.6 | 0.970 ± 0.000 | 0.50 ± 0.00 (1 without) | 0.010 ± 0.000 (1 without)"
     assert f"| r1gan | 3 | {figures} | 2 of 3 | 9 ± 0 |" in text
     assert "| gan | 3 |  (3 failed) |" in text
+
+
+def test_stacked_games_take_minutes(tool, tmp_path, monkeypatch):
+    import mixtures
+
+    def play(game, words):
+        steps = int(words[-1].partition("=")[2])
+        told = {"kl": 0.1, "modes": 900, "modes_hit": 1000, "sure": 0.9}
+        floors = {"real digits": {**told, "kl": 0.02}}
+        return {"steps": steps, "seconds": 20.0 + 0.1 * steps, **told, "floors": floors}
+
+    monkeypatch.setattr(mixtures, "played", play)
+    _, result = tool("stacked", "--minutes", "10", "--schemes", "r1gan")
+    assert result["r1gan"]["0"]["seconds"] == pytest.approx(600)
+    text = (tmp_path / "docs/playground/stacked.md").read_text("utf-8")
+    assert "| r1gan | 5800 | 10 | 0.100 | 900 | 1000 | 0.90 |" in text
+    assert "| real digits |  |  | 0.020 | 900 | 1000 | 0.90 |" in text
 
 
 def test_the_watch_is_judged_by_what_runs_came_to(tool, tmp_path, monkeypatch):
