@@ -35,10 +35,10 @@ def quality_of(model, plan, folder, made, team) -> quality.Quality | None:
 
 
 def watch_of(plan, folder, made, team) -> callbacks.CollapseWatch | None:
-    """Returns what watches the run, put among its callbacks; None where it is too short."""
-    if plan["steps"] < WATCHED:
-        return None
+    """Returns what watches the run, put among its callbacks; None where there is too little."""
     source = data.open_source(plan["dataset"], **plans.data_options(plan))
+    if plan["steps"] < WATCHED or source.size < 2:
+        return None
     number = callbacks.CollapseWatch.num
     log = next(one for one in made if isinstance(one, callbacks.MetricsLog))
     features = plans.extractor({**plan, "eval_features": None})
