@@ -1,5 +1,6 @@
 """What the experiments share: runs of train.py that are judged, results as JSON, tables."""
 
+import itertools
 import json
 import math
 import pathlib
@@ -7,8 +8,11 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 
-from tfgans import runs
+import keras
+
+from tfgans import data, factory, registry, runs
 
 REPO = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = REPO / "docs" / "results"
@@ -48,6 +52,54 @@ def run(words, scratch, *judging):
 
 def _plain(line, scratch):
     return line.replace(str(scratch), "RUN")
+
+
+def step_times(games, dataset, image_size=None, batch_size=64, rounds=9, steps=10):
+    """Returns the milliseconds of a step of each game, side by side: by the medians.
+
+    Runs an hour apart on a shared machine say little of each other's speed; these take turns.
+
+    Args:
+        games: Name -> (variant, options).
+        dataset: What they are played on.
+        image_size: Of the pictures; by default the data's.
+        batch_size: Pictures in a batch.
+        rounds: Turns of each, after one that compiles it.
+        steps: Steps of a turn.
+    """
+    how = {"batch_size": batch_size, "image_size": image_size}
+    spec = data.open_source(dataset, image_size=image_size).spec
+    models = {
+        name: factory.create(registry.load(variant), spec, **options)
+        for name, (variant, options) in games.items()
+    }
+    times = {name: [] for name in games}
+    for turn in range(rounds + 1):
+        for name, model in models.items():
+            start, clock = int(model.step.numpy()), _Clock()
+            rows, _ = data.load(
+                dataset, batches_per_step=model.batches_per_step, start_step=start, **how
+            )
+            model.fit(rows, steps_per_epoch=steps, verbose=0, callbacks=[clock])
+            if turn:
+                times[name] += clock.steps()
+    return {name: round(1e3 * statistics.median(found), 3) for name, found in times.items()}
+
+
+class _Clock(keras.callbacks.Callback):
+    """Notes when each step ends."""
+
+    def __init__(self):
+        super().__init__()
+        self.ends = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Notes it."""
+        self.ends.append(time.perf_counter())
+
+    def steps(self):
+        """Returns the seconds of each step but the first."""
+        return [end - begin for begin, end in itertools.pairwise(self.ends)]
 
 
 def read_log(scratch):

@@ -3,9 +3,10 @@
     python tools/five_ideas.py [--seeds 0 1 2] [--steps 3000] [--dataset digits]
 
 Depth and convolution, classes, spectral normalisation, two time scales, self-attention: each a row
-of the zoo with options, trained for as many steps, and on to the time that the last one needs for
-these. Writes docs/results/five_ideas.json, idea by idea and seed by seed, skips what is there, and
-writes a table of docs/ideas.md.
+of the zoo with options, trained for as many steps, and for as many as fit into the time that the
+last one needs for these, by the times of a step that all of them have side by side. Writes
+docs/results/five_ideas.json, idea by idea and seed by seed, skips what is there, and writes a table
+of docs/ideas.md.
 """
 
 import argparse
@@ -29,6 +30,7 @@ IDEAS = {
 NARROW = {"generator.width": 16, "discriminator.width": 16}  # a quarter of DCGAN's at 64 pixels
 LAST = list(IDEAS)[-1]
 MOST = 20  # times the steps that an idea is trained for at equal time
+LEAST = 1.05  # or they are those of equal steps
 NAME = "five_ideas"
 COLUMNS = {
     "FID": ("fid", "value"),
@@ -48,36 +50,44 @@ def main():
     key = given.dataset if given.image_size is None else f"{given.dataset} {given.image_size}"
     result = experiments.read(NAME)
     runs = result.setdefault(key, {"steps": given.steps, "runs": {}})["runs"]
+    times = result[key].get("step_ms") or measured(given)
+    result[key]["step_ms"] = times
     for seed in given.seeds:
-        for idea in [LAST, *IDEAS]:  # the last one first: its time is that of all
-            at = runs.setdefault(str(seed), {})
-            if idea not in at:
-                at[idea] = trained(idea, seed, given, at.get(LAST))
-                experiments.write(NAME, result)
+        for idea in IDEAS:
+            at = runs.setdefault(str(seed), {}).setdefault(idea, {})
+            ratio = min(times[LAST] / times[idea], MOST)
+            for kind, longer in (("equal_steps", 1.0), ("equal_time", ratio)):
+                if kind not in at:
+                    same = kind == "equal_time" and longer <= LEAST
+                    steps = round(given.steps * longer)
+                    at[kind] = at["equal_steps"] if same else trained(idea, seed, steps, given)
+                    experiments.write(NAME, result)
     experiments.write_tables("ideas.md", {NAME: table(result)})
 
 
-def trained(idea, seed, given, last):
-    """Returns the figures of an idea at equal steps, and at the time that the last one took."""
+def played(idea, dataset):
+    """Returns the row of an idea and its options on a data set."""
     variant, options = IDEAS[idea]
+    narrow = NARROW if dataset != "digits" and variant != "nsgan" else {}
+    return variant, {**options, **narrow}
+
+
+def measured(given):
+    """Returns the milliseconds of a step of each idea."""
+    games = {idea: played(idea, given.dataset) for idea in IDEAS}
+    return experiments.step_times(games, given.dataset, given.image_size)
+
+
+def trained(idea, seed, steps, given):
+    """Returns the figures of an idea after so many steps."""
+    variant, options = played(idea, given.dataset)
     words = [f"--variant={variant}", f"--seed={seed}", f"--dataset={given.dataset}"]
-    words += ["--batch_size=64"]
+    words += ["--batch_size=64", f"--steps={steps}"]
     words += [f"--image_size={given.image_size}"] if given.image_size else []
-    if given.dataset != "digits" and variant != "nsgan":
-        options = {**options, **NARROW}
     settings = [f"{key}={json.dumps(value)}" for key, value in options.items()]
     words += ["--set", *settings] if settings else []
     with tempfile.TemporaryDirectory() as scratch:
-        equal_steps = experiments.run([*words, f"--steps={given.steps}"], scratch)
-        if last is None or "failure" in equal_steps or "failure" in last["equal_steps"]:
-            return {"equal_steps": equal_steps, "equal_time": equal_steps}
-        ratio = last["equal_steps"]["seconds"] / equal_steps["seconds"]
-        if ratio <= 1.05:
-            return {"equal_steps": equal_steps, "equal_time": equal_steps}
-        longer = round(given.steps * min(ratio, MOST))
-        again = [f"--variant={variant}", "--resume", f"--steps={longer}"]
-        equal_time = experiments.run(again, scratch)
-    return {"equal_steps": equal_steps, "equal_time": equal_time}
+        return experiments.run(words, scratch)
 
 
 def table(result):
@@ -86,15 +96,15 @@ def table(result):
     for key, entry in result.items():
         seeds = ", ".join(entry["runs"])
         lines += ["", f"### {key}: {entry['steps']:,} steps, seed(s) {seeds}", ""]
-        head = ["idea", "minutes", *COLUMNS, "steps in equal time", *COLUMNS]
+        head = ["idea", "ms a step", *COLUMNS, "steps in equal time", *COLUMNS]
         rows = []
         for idea in IDEAS:
             runs = [run[idea] for run in entry["runs"].values() if idea in run]
-            steps, time = ([run[kind] for run in runs] for kind in ("equal_steps", "equal_time"))
-            minutes = experiments.spread([one.get("seconds", 0) / 60 for one in steps], 1)
-            cells = [idea, minutes, *experiments.figures(steps, COLUMNS)]
-            cells += [experiments.spread([one.get("steps", 0) for one in time], 0)]
-            rows.append([*cells, *experiments.figures(time, COLUMNS)])
+            runs = [run for run in runs if "equal_time" in run]
+            steps, longer = ([run[kind] for run in runs] for kind in ("equal_steps", "equal_time"))
+            cells = [idea, f"{entry['step_ms'][idea]:.0f}", *experiments.figures(steps, COLUMNS)]
+            cells += [experiments.spread([one["steps"] for one in longer if "steps" in one][:1], 0)]
+            rows.append([*cells, *experiments.figures(longer, COLUMNS)])
         lines += experiments.markdown(head, rows)
     return lines
 
