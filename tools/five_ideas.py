@@ -99,9 +99,10 @@ def table(result):
         head = ["idea", "ms a step", *COLUMNS, "steps in equal time", *COLUMNS]
         rows = []
         for idea in IDEAS:
-            runs = [run[idea] for run in entry["runs"].values() if idea in run]
-            runs = [run for run in runs if "equal_time" in run]
-            steps, longer = ([run[kind] for run in runs] for kind in ("equal_steps", "equal_time"))
+            runs = [run.get(idea, {}) for run in entry["runs"].values()]
+            steps, longer = (
+                [run[kind] for run in runs if kind in run] for kind in ("equal_steps", "equal_time")
+            )
             cells = [idea, f"{entry['step_ms'][idea]:.0f}", *experiments.figures(steps, COLUMNS)]
             cells += [experiments.spread([one["steps"] for one in longer if "steps" in one][:1], 0)]
             rows.append([*cells, *experiments.figures(longer, COLUMNS)])

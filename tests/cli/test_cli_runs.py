@@ -73,7 +73,8 @@ def assert_refused(answer, says):
 
 
 def test_result_names_what_was_written(trained, folder):
-    assert set(trained) == {"run_dir", "export_dir", "steps", "weights_sha256", "metrics"}
+    keys = {"run_dir", "export_dir", "steps", "weights_sha256", "metrics", "failures"}
+    assert set(trained) == keys
     assert trained["steps"] == 3
     assert re.fullmatch("[0-9a-f]{64}", trained["weights_sha256"])
     assert {"d_loss", "g_loss", "gradient_penalty"} <= set(trained["metrics"])

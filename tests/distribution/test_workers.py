@@ -30,7 +30,6 @@ OPTIONS = (
     *("--set", "generator.width=16", "discriminator.width=16"),
     # With Adam's epsilon of 1e-7 the rounding of a gradient that is nearly 0 is a step of its own.
     *("g_optimizer.epsilon=1e-5", "d_optimizer.epsilon=1e-5"),
-    "d_optimizer.schedule=constant",  # a rate that is a variable, as most rows have
 )
 
 

@@ -44,7 +44,8 @@ def assert_resumes(folder, reference):
 def test_the_result_is_one_line_of_json_and_each_step_is_logged_once(reference):
     assert reference.stdout.count("\n") == 1
     result = reference.finish()
-    assert set(result) == {"run_dir", "export_dir", "steps", "weights_sha256", "metrics"}
+    keys = {"run_dir", "export_dir", "steps", "weights_sha256", "metrics", "failures"}
+    assert set(result) == keys
     assert result["steps"] == STEPS
     assert re.fullmatch("[0-9a-f]{64}", result["weights_sha256"])
     assert reference.logged_steps == list(range(STEPS // 10, STEPS + 1, STEPS // 10))

@@ -229,6 +229,15 @@ def test_metrics_log_writes_rows_and_begins_the_means_anew(model, tmp_path):
     assert model.resets == 3
 
 
+def test_metrics_log_reads_rates_that_replicas_share(model, tmp_path):
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model.g_optimizer = keras.optimizers.Adam(0.125)
+    log = callbacks.MetricsLog(tmp_path / "m.jsonl", 1, events_.Events(tmp_path / "events"))
+    drive([log], model, 1)
+    (rate,) = read_events(tmp_path / "events").Scalars("learning_rate/g_optimizer")
+    assert rate.value == 0.125
+
+
 def test_metrics_log_has_no_second_row_for_the_last_step(model, tmp_path):
     drive([callbacks.MetricsLog(tmp_path / "metrics.jsonl", 3)], model, 6)
     assert [row["step"] for row in rows_of(tmp_path / "metrics.jsonl")] == [3, 6]
@@ -350,7 +359,7 @@ def test_a_number_that_is_not_finite_stops_the_run_at_its_step(manager, model, t
         checkpoint_every=2,
         stream=io.StringIO(),
     )
-    message = rf"^step 6: g_loss is {value}; last good checkpoint: step 4, \S+ckpt-4$"
+    message = rf"^step 6: g_loss is {value}; last good checkpoint: step 4, \S+ckpt-4\. Remedies: "
     with pytest.raises(TrainingError, match=message):
         drive(made, model, 9, lambda step: {**LOGS, "g_loss": value} if step == 6 else LOGS)
     assert [row["step"] for row in rows_of(tmp_path / "metrics.jsonl")] == [2, 4]
