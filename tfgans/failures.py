@@ -11,7 +11,7 @@ Sources: text 000 ("GAN training challenges"), text 003 ("Common problems").
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -46,20 +46,37 @@ class Finding:
 
 
 class History:
-    """The rows of a log, as arrays.
+    """The rows of a log, as arrays, and the failures found in them.
 
     Args:
         steps: Length of the run.
         reach: Largest distance of two pictures, the scale of what a critic says of them.
+
+    Attributes:
+        findings: Each failure once, by name, where a look at the pictures first found it.
     """
 
     def __init__(self, steps: int, reach: float):
         self.steps, self.reach = steps, reach
         self.step = 0
         self.logs: dict[str, tuple[list[int], list[float]]] = {}  # name -> steps, values
+        self.findings: dict[str, Finding] = {}
 
-    def add(self, row: Mapping[str, float | None]) -> None:
-        """Takes note of a row; a value of None was not finite."""
+    def read(self, row: Mapping[str, float | None]) -> list[Finding]:
+        """Takes note of a row; returns the failures that a look finds, and none did before.
+
+        A value of None was not finite.
+        """
+        self._add(row)
+        sought = [name for name in RULES if name not in self.findings] if DIVERSITY in row else []
+        for name in sought:
+            signs = RULES[name](self)
+            if signs:
+                since, evidence = signs
+                self.findings[name] = Finding(name, self.step, int(since), evidence)
+        return [self.findings[name] for name in sought if name in self.findings]
+
+    def _add(self, row) -> None:
         self.step = int(row["step"] or 0)
         if not any(map(row.get, _JUDGED)):  # by a model that says nothing of its discriminator
             row = {name: value for name, value in row.items() if name not in _JUDGED}
@@ -219,25 +236,6 @@ REMEDIES = {
     "failure to converge, oscillating": f"{_PENALTY}, {_NOISE}, lower learning rates, "
     "an averaged generator (--set ema_decay=0.999)",
 }
-
-
-def found(history: History) -> list[Finding]:
-    """Returns the failures that show at the last row."""
-    signs = {name: rule(history) for name, rule in RULES.items()}
-    return [
-        Finding(name, history.step, int(since), evidence)
-        for name, (since, evidence) in ((name, seen) for name, seen in signs.items() if seen)
-    ]
-
-
-def found_in(rows: Iterable[Mapping[str, float | None]], steps: int, reach: float) -> list[Finding]:
-    """Returns each failure of a whole log once, where a look at the pictures first found it."""
-    history, findings = History(steps, reach), dict[str, Finding]()
-    for row in rows:
-        history.add(row)
-        for one in found(history) if DIVERSITY in row else ():
-            findings.setdefault(one.failure, one)
-    return list(findings.values())
 
 
 def _fallen(steps: np.ndarray, values: np.ndarray, to: float) -> tuple[int, str] | None:

@@ -19,7 +19,7 @@ def quality_of(model, plan, folder, made, team) -> quality.Quality | None:
     # Of the training pictures, so that nothing is chosen by those that judge the end.
     source = data.open_source(plan["dataset"], **plans.data_options(plan))
     real = evaluation.Sample.of(source.images(EVAL_PICTURES), extractor)
-    log = next(one for one in made if isinstance(one, callbacks.MetricsLog))
+    log = _log_of(made)
     judge = quality.Quality(
         evaluation.Reference(real, real, real, "train", extractor),
         evaluation.chosen(plan["eval_metrics"]),
@@ -40,11 +40,11 @@ def watch_of(plan, folder, made, team) -> callbacks.CollapseWatch | None:
     if plan["steps"] < WATCHED or source.size < 2:
         return None
     number = callbacks.CollapseWatch.num
-    log = next(one for one in made if isinstance(one, callbacks.MetricsLog))
+    log = _log_of(made)
     features = plans.extractor({**plan, "eval_features": None})
     watch = callbacks.CollapseWatch(
         log,
-        look_every(plan),
+        look_every(plan["steps"]),
         steps=plan["steps"],
         real=source.images(number),
         labels=None if source.labels is None else source.labels[:number],
@@ -55,6 +55,10 @@ def watch_of(plan, folder, made, team) -> callbacks.CollapseWatch | None:
     )
     made.insert(made.index(log), watch)  # before it, as what evaluates is
     return watch
+
+
+def _log_of(made) -> callbacks.MetricsLog:
+    return next(one for one in made if isinstance(one, callbacks.MetricsLog))
 
 
 def over(judge, watch) -> bool:
@@ -70,17 +74,18 @@ def log_every(steps) -> int:
     return max(1, min(50, steps // 10))
 
 
-def look_every(plan) -> int:
-    """Returns the steps between two looks at the pictures, some rows of the log."""
-    rows = log_every(plan["steps"])
-    return max(1, plan["steps"] // LOOKS // rows) * rows if plan["steps"] >= WATCHED else 0
+def look_every(steps) -> int:
+    """Returns the steps between two looks at the pictures, some rows of the log; 0: no looks."""
+    rows = log_every(steps)
+    return max(1, steps // LOOKS // rows) * rows if steps >= WATCHED else 0
 
 
 def kept(plan) -> int | None:
     """Returns how many checkpoints a run keeps; of one that may go back, as far as it may."""
     if plan["on_collapse"] != "rewind":
         return None
-    signs = max(4 * look_every(plan), (2 * failures.MANY + 1) * log_every(plan["steps"]))
+    steps = plan["steps"]
+    signs = max(4 * look_every(steps), (2 * failures.MANY + 1) * log_every(steps))
     return 2 + signs // plan["checkpoint_every"]
 
 

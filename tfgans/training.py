@@ -156,7 +156,7 @@ def _assist(model, plan, team) -> Result:
     step, steps = int(model.step.numpy()), plan["steps"]
     dataset, _ = _dataset(model, plan, team)
     patient = callbacks.Patient()
-    stops = oversight.look_every(plan) if plan["on_collapse"] != "warn" else 0
+    stops = oversight.look_every(steps) if plan["on_collapse"] != "warn" else 0
     made = [callbacks.Following(every, team.any) for every in (plan["eval_every"], stops)]
     made.append(patient)
     try:

@@ -9,7 +9,6 @@ there, and a table of docs/stability.md. `--cost` measures what the watch costs 
 """
 
 import argparse
-import json
 import pathlib
 import tempfile
 import time
@@ -63,25 +62,20 @@ def main():
     result = experiments.read(NAME)
     if given.cost is not None:
         result["cost"] = {row: cost(row) for row in given.cost or ("nsgan", "dcgan", "wgan_gp")}
-    for game in given.games if given.cost is None else ():
-        for seed in given.seeds:
-            at = result.setdefault("runs", {}).setdefault(game, {})
-            if str(seed) not in at:
-                at[str(seed)] = trained(*GAMES[game], seed)
-                experiments.write(NAME, result)
-    experiments.write(NAME, result)
+        experiments.write(NAME, result)
+    else:
+        runs_by_game = result.setdefault("runs", {})
+        experiments.fill(NAME, result, runs_by_game, given.games, given.seeds, trained)
     experiments.write_tables("stability.md", {NAME: table(result)})
 
 
-def trained(variant, steps, options, seed):
+def trained(game, seed):
     """Returns the recall of a run, and what the watch told."""
+    variant, steps, options = GAMES[game]
     words = [f"--variant={variant}", f"--steps={steps}", f"--seed={seed}"]
     words += ["--set", *options] if options else []
     with tempfile.TemporaryDirectory() as scratch:
-        found = experiments.run(words, scratch, "--metrics=precision_recall")
-        card = pathlib.Path(scratch, "export", "card.json")
-        told = json.loads(card.read_text("utf-8"))["failures"] if card.exists() else []
-    return {**found, "told": told}
+        return experiments.run(words, scratch, "--metrics=precision_recall")
 
 
 def cost(row):
@@ -106,7 +100,7 @@ def cost(row):
     losses = [one for one in rows if "d_loss" in one][1:]  # the first has the start in it
     step = (losses[-1]["seconds"] - losses[0]["seconds"]) / (losses[-1]["step"] - losses[0]["step"])
     steps = registry.load(row).steps
-    looks = steps // oversight.look_every({"steps": steps})
+    looks = steps // oversight.look_every(steps)
     look = sorted(spent)[len(spent) // 2]
     rules = judging(steps // oversight.log_every(steps), looks, rows)
     share = (looks * look + rules) / (steps * step)
@@ -119,10 +113,9 @@ def judging(rows, looks, log):
     losses = next(one for one in log if "d_loss" in one)
     began = time.perf_counter()
     for index in range(rows):
-        history.add({**losses, "step": index})
+        history.read({**losses, "step": index})
         if index % max(1, rows // looks) == 0:
-            history.add({"step": index, failures.DIVERSITY: 0.9, failures.ENTROPY: 0.9})
-            failures.found(history)
+            history.read({"step": index, failures.DIVERSITY: 0.9, failures.ENTROPY: 0.9})
     return time.perf_counter() - began
 
 

@@ -28,8 +28,8 @@ def run(words, scratch, *judging):
         *judging: Words of evaluate.py.
 
     Returns:
-        {command, steps, seconds, weights_sha256, threads, git_revision, metrics}, or {command,
-        failure}.
+        {command, steps, seconds, weights_sha256, threads, git_revision, metrics, told}, with the
+        failures that the collapse watch told, or {command, failure, told}.
     """
     where = [f"--run_dir={scratch}/run", f"--export_dir={scratch}/export", "--json"]
     command = [sys.executable, "train.py", *words, *where]
@@ -37,7 +37,8 @@ def run(words, scratch, *judging):
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [""])[-1]
-        return {**told, "failure": f"exit code {done.returncode}: {_plain(last, scratch)}"}
+        failure = f"exit code {done.returncode}: {_plain(last, scratch)}"
+        return {**told, "failure": failure, "told": []}
     card = json.loads(pathlib.Path(scratch, "export", "card.json").read_text(encoding="utf-8"))
     return {
         **told,
@@ -47,6 +48,7 @@ def run(words, scratch, *judging):
         "threads": card["threads"],
         "git_revision": card["git_revision"],
         "metrics": judge(pathlib.Path(scratch, "export"), *judging),
+        "told": card["failures"],
     }
 
 
@@ -76,30 +78,17 @@ def step_times(games, dataset, image_size=None, batch_size=64, rounds=9, steps=1
     times = {name: [] for name in games}
     for turn in range(rounds + 1):
         for name, model in models.items():
-            start, clock = int(model.step.numpy()), _Clock()
+            start, ends = int(model.step.numpy()), []
             rows, _ = data.load(
                 dataset, batches_per_step=model.batches_per_step, start_step=start, **how
             )
+            clock = keras.callbacks.LambdaCallback(
+                on_train_batch_end=lambda batch, logs, ends=ends: ends.append(time.perf_counter())
+            )
             model.fit(rows, steps_per_epoch=steps, verbose=0, callbacks=[clock])
             if turn:
-                times[name] += clock.steps()
+                times[name] += [end - begin for begin, end in itertools.pairwise(ends)]
     return {name: round(1e3 * statistics.median(found), 3) for name, found in times.items()}
-
-
-class _Clock(keras.callbacks.Callback):
-    """Notes when each step ends."""
-
-    def __init__(self):
-        super().__init__()
-        self.ends = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Notes it."""
-        self.ends.append(time.perf_counter())
-
-    def steps(self):
-        """Returns the seconds of each step but the first."""
-        return [end - begin for begin, end in itertools.pairwise(self.ends)]
 
 
 def read_log(scratch):
@@ -129,6 +118,25 @@ def write(name, result):
     """Writes the result of an experiment."""
     text = json.dumps(result, indent=2) + "\n"
     (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def fill(name, result, table, games, seeds, run):
+    """Runs what is missing of a table, game by game and seed by seed, and writes each result.
+
+    Args:
+        name: Of the experiment.
+        result: All of it, which is written.
+        table: The part of it that is filled: game -> seed -> what `run` returns.
+        games: Names.
+        seeds: Numbers.
+        run: From a game and a seed to a result.
+    """
+    for game in games:
+        for seed in seeds:
+            at = table.setdefault(game, {})
+            if str(seed) not in at:
+                at[str(seed)] = run(game, seed)
+                write(name, result)
 
 
 def figures(results, columns):

@@ -40,12 +40,10 @@ def main():
     given = parser.parse_args()
     result = experiments.read(NAME)
     for game in GAMES:
-        for scheme in given.schemes:
-            runs = result.setdefault(game, {}).setdefault(scheme, {})
-            for seed in given.seeds:
-                if str(seed) not in runs:
-                    runs[str(seed)] = played(game, [*SCHEMES[scheme], f"--seed={seed}"])
-                    experiments.write(NAME, result)
+        experiments.fill(
+            *(NAME, result, result.setdefault(game, {}), given.schemes, given.seeds),
+            lambda scheme, seed, game=game: played(game, [*SCHEMES[scheme], f"--seed={seed}"]),
+        )
     for game in GAMES:
         experiments.write_tables(f"playground/{game}.md", {NAME: table(result[game])})
 

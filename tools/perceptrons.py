@@ -11,7 +11,6 @@ docs/stability.md.
 """
 
 import argparse
-import json
 import pathlib
 import tempfile
 
@@ -89,12 +88,10 @@ def main():
     parser.add_argument("--games", nargs="+", default=list(GAMES), help="default all")
     given = parser.parse_args()
     result = experiments.read(NAME)
-    for game in given.games:
-        for seed in given.seeds:
-            at = result.setdefault(game, {})
-            if str(seed) not in at:
-                at[str(seed)] = trained(*GAMES[game], seed, given.minutes)
-                experiments.write(NAME, result)
+    experiments.fill(
+        *(NAME, result, result, given.games, given.seeds),
+        lambda game, seed: trained(*GAMES[game], seed, given.minutes),
+    )
     experiments.write_tables("stability.md", {NAME: table(result)})
 
 
@@ -112,10 +109,7 @@ def trained(variant, options, seed, minutes):
         pace = (last["step"] - first["step"]) / (last["seconds"] - first["seconds"])
         steps = round(60.0 * minutes * pace)
         found = experiments.run([*words, f"--steps={steps}"], scratch, JUDGING)
-        card = pathlib.Path(scratch, "export", "card.json")
-        told = json.loads(card.read_text("utf-8"))["failures"] if card.exists() else []
-    command = found["command"].replace(scratch, ".")  # a file of four lines, as FILE says
-    return {**found, "command": command, "told": [one["failure"] for one in told]}
+    return {**found, "command": found["command"].replace(scratch, ".")}  # the file is FILE
 
 
 def file_of(variant):
@@ -132,7 +126,7 @@ def table(result):
     for game, at in result.items():
         runs = list(at.values())
         fate = "; ".join(sorted({_fate(run) for run in runs} - {""}))
-        told = sorted({failure for run in runs for failure in run.get("told", [])})
+        told = sorted({one["failure"] for run in runs for one in run["told"]})
         steps = experiments.spread([run["steps"] for run in runs if "steps" in run], 0)
         rows.append([game, steps, *experiments.figures(runs, COLUMNS), fate, "; ".join(told)])
     return experiments.markdown(["game", "steps", *COLUMNS, "", "the watch"], rows)

@@ -33,13 +33,10 @@ def main():
     parser.add_argument("--schemes", nargs="+", default=list(SCHEMES), help="default all")
     given = parser.parse_args()
     result = experiments.read(NAME)
-    for scheme in given.schemes:
-        for seed in given.seeds:
-            runs = result.setdefault(scheme, {})
-            if str(seed) not in runs:
-                words = [*SCHEMES[scheme], f"--seed={seed}"]
-                runs[str(seed)] = played(words, given.minutes)
-                experiments.write(NAME, result)
+    experiments.fill(
+        *(NAME, result, result, given.schemes, given.seeds),
+        lambda scheme, seed: played([*SCHEMES[scheme], f"--seed={seed}"], given.minutes),
+    )
     experiments.write_tables("playground/stacked.md", {NAME: table(result)})
 
 

@@ -27,13 +27,14 @@ def tool(repo, monkeypatch, tmp_path):
     def run(given, scratch, *judging):
         words.append(given)
         if "failing" in given:
-            return {"command": "c", "failure": "exit code 1: broken"}
+            return {"command": "c", "failure": "exit code 1: broken", "told": []}
         steps = next((int(word[8:]) for word in given if word.startswith("--steps=")), 1000)
         slow = 3.0 if any("attention" in word for word in given) else 1.0
         figures = {"fid": {"value": 2.0}, "precision_recall": {"value": 0.7, "recall": 0.05}}
         figures["label_accuracy"] = {"value": 0.96}
         seconds = steps * slow * 0.01
-        return {"command": "c", "steps": steps, "seconds": seconds, "metrics": figures}
+        told = {"command": "c", "steps": steps, "seconds": seconds, "told": []}
+        return {**told, "metrics": figures}
 
     for folder in ("results", "playground"):
         (tmp_path / "docs" / folder).mkdir(parents=True)
@@ -200,7 +201,8 @@ def test_the_watch_is_judged_by_what_runs_came_to(tool, tmp_path, monkeypatch):
     told = {"nsgan": [{"failure": "mode collapse", "step": 9}], "vae": []}
     figures = {"nsgan": 0.01, "vae": 0.7}
 
-    def trained(variant, steps, options, seed):
+    def trained(game, seed):
+        variant, *_ = collapse.GAMES[game]
         recall = {"precision_recall": {"recall": figures[variant]}}
         return {"metrics": recall, "told": told[variant] if seed == 0 else []}
 

@@ -38,13 +38,20 @@ def rows(**series):
         }
 
 
+def found_in(**series):
+    history = failures.History(STEPS, REACH)
+    for row in rows(**series):
+        history.read(row)
+    return history.findings
+
+
 def names(**series):
-    return [one.failure for one in failures.found_in(rows(**series), STEPS, REACH)]
+    return list(found_in(**series))
 
 
 def the_one(**series):
     """The one failure of a log, found at a look, each second row."""
-    (finding,) = failures.found_in(rows(**series), STEPS, REACH)
+    (finding,) = found_in(**series).values()
     return finding
 
 
@@ -181,8 +188,8 @@ def test_a_lead_that_changes_again_and_again():
 
 def test_rows_that_were_not_finite_are_passed_over():
     history = failures.History(STEPS, REACH)
-    history.add({"step": 50, "seconds": 1.0, "d_real": None})
-    assert failures.found(history) == []
+    row = {"step": 50, "seconds": 1.0, "d_real": None, failures.DIVERSITY: None}
+    assert history.read(row) == []
     assert len(history.of("d_real")[1]) == 0
 
 

@@ -107,12 +107,11 @@ def test_the_same_seed_gives_the_same_points():
 
 
 def test_all_schemes_have_the_games_optimiser_and_their_own_losses():
-    networks = {"generator": mlp.generator, "discriminator": mlp.discriminator}
     for variant in ("gan", "wgan_mlp", "mmd_gan", "r1gan"):
-        table = schemes._playable(variant, networks).defaults()
+        table = schemes._playable(variant, mlp).defaults()
         assert {f"{player}_optimizer.beta_2" for player in "gd"} <= set(table)
-    assert schemes._playable("mmd_gan", networks).options["discriminator.num_outputs"] == 16
-    assert schemes._playable("wgan_mlp", networks).options["n_critic"] == 5
+    assert schemes._playable("mmd_gan", mlp).options["discriminator.num_outputs"] == 16
+    assert schemes._playable("wgan_mlp", mlp).options["n_critic"] == 5
 
 
 @pytest.mark.parametrize("variant", ["vae", "cgan", "progan", "gmmn"])

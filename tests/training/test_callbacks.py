@@ -1,6 +1,5 @@
 import io
 import itertools
-import json
 import math
 import os
 import resource
@@ -14,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from driving import LOGS, drive, rows_of
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -57,32 +57,10 @@ class Terminal(io.StringIO):
         return True
 
 
-LOGS = {"d_loss": 1.5, "g_loss": -0.25, "grad_norm/generator": 3.0}
-
-
-def drive(made, model, steps, logs=LOGS):
-    """Does what `fit` does with callbacks; `logs` may be a function of the step."""
-    made = list(made)
-    with callbacks.running(made):
-        for callback in made:
-            callback.set_model(model)
-            callback.on_train_begin()
-        for index in range(steps):
-            model.step.assign_add(1)
-            for callback in made:
-                callback.on_train_batch_end(index, logs(index + 1) if callable(logs) else logs)
-        for callback in made:
-            callback.on_train_end()
-
-
 def read_events(folder):
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "tensors": 0})
     events.Reload()
     return events
-
-
-def rows_of(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 @contextmanager

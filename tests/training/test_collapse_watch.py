@@ -3,6 +3,7 @@
 import json
 import time
 
+import driving
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -52,17 +53,7 @@ class Model:
 
 
 def drive(watch, model, steps, logs=lambda step: {"grad_norm/generator": 1.0}):
-    made = [watch, watch.log]
-    with callbacks.running(made):
-        for one in made:
-            one.set_model(model)
-            one.on_train_begin()
-        for index in range(steps):
-            model.step.assign_add(1)
-            for one in made:
-                one.on_train_batch_end(index, logs(index + 1))
-            if model.stop_training:
-                break
+    driving.drive([watch, watch.log], model, steps, logs)
 
 
 def watching(folder, **given):
@@ -71,8 +62,7 @@ def watching(folder, **given):
 
 
 def rows_of(folder):
-    text = (folder / "metrics.jsonl").read_text("utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+    return driving.rows_of(folder / "metrics.jsonl")
 
 
 def spread(pictures):
@@ -228,18 +218,18 @@ def test_it_stays_stopped_and_goes_on_when_told_to_warn(stopped, tmp_path, capsy
 
 
 def test_a_rewound_run_is_that_of_its_last_healthy_checkpoint(tmp_path, capsys):
-    class Bad(callbacks.CollapseWatch):
+    class Bad(failures.History):
         """Finds at step 600 what there was no sign of at step 390."""
 
-        def _read(self, row):
+        def read(self, row):
             if row["step"] < 600 or self.findings:
                 return []
-            finding = failures.Finding("mode collapse", self.step, 390, "planted")
+            finding = failures.Finding("mode collapse", row["step"], 390, "planted")
             self.findings = {"mode collapse": finding}
             return [finding]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(callbacks, "CollapseWatch", Bad)
+        patch.setattr(failures, "History", Bad)
         judged = {"eval_every": 250, "eval_metrics": "mmd"}  # the best may be a later one
         result = train(tmp_path, on_collapse="rewind", options=SOUND, **judged, **SOON)
     assert result.steps == 300

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from scipy.special import entr
 
 from tfgans import failures
 from tfgans.callbacks.logs import MetricsLog
@@ -58,9 +59,13 @@ class CollapseWatch(StepCallback):
         self.classify, self.on_collapse, self.agree = classify, on_collapse, agree
         reach = 2.0 * math.sqrt(real[0].size)  # of [-1, 1] for every number
         self.history = failures.History(steps, reach)
-        self.findings: dict[str, failures.Finding] = {}
         for row in history:
-            self._read(row)
+            self.history.read(row)
+
+    @property
+    def findings(self) -> dict[str, failures.Finding]:
+        """The failures found so far, by name."""
+        return self.history.findings
 
     @property
     def finished(self) -> bool:
@@ -71,16 +76,18 @@ class CollapseWatch(StepCallback):
         self._inputs = {"latent": self.model.draw_latent(len(self.real), SEED, math.inf)}
         if self.model.takes_label:
             self._inputs["label"] = tf.constant(self.labels, tf.int32)
+        self._pairs = self._compared()
         self._usual = self._variety(self.real)
 
     def after_step(self, logs):
         if self.step % self.every == 0:
-            for finding in self._read({"step": self.step, **self._look()}):
+            # A look comes before the losses of its step, as in the log.
+            for finding in self.history.read({"step": self.step, **self._look()}):
                 self._tell(finding)
             if self.on_collapse != "warn" and self.agree(self.finished):
                 self.model.stop_training = True
         if self.step % self.log.every == 0:
-            self._read({"step": self.step, **logs})
+            self.history.read({"step": self.step, **logs})
 
     def _look(self) -> dict[str, float]:
         """Returns how varied the pictures are, and logs it."""
@@ -96,31 +103,19 @@ class CollapseWatch(StepCallback):
     def _variety(self, pictures) -> dict[str, float]:
         flat = pictures.reshape(len(pictures), -1) / 127.5
         distances = np.sqrt(squared_distances(flat, flat))
-        found = {failures.DIVERSITY: float(distances[self._pairs()].mean())}
+        found = {failures.DIVERSITY: float(distances[self._pairs].mean())}
         probabilities = self.classify(pictures)
         if probabilities is not None:
-            shares = probabilities.mean(axis=0)
-            found[failures.ENTROPY] = float(-np.sum(shares * np.log(np.maximum(shares, 1e-12))))
+            found[failures.ENTROPY] = float(entr(probabilities.mean(axis=0)).sum())
         return found
 
-    def _pairs(self) -> np.ndarray:
+    def _compared(self) -> np.ndarray:
         """Returns which pairs of pictures are compared: those of one class, if there are any."""
         others = ~np.eye(len(self.real), dtype=bool)
         if self.labels is not None and self.model.takes_label:
             alike = others & (self.labels[:, None] == self.labels)
             others = alike if alike.any() else others
         return others
-
-    def _read(self, row) -> list[failures.Finding]:
-        """Takes note of a row of the log; returns failures that a look finds, and none did before.
-
-        The look of a step comes before its losses, as in the log.
-        """
-        self.history.add(row)
-        found = failures.found(self.history) if failures.DIVERSITY in row else []
-        new = {one.failure: one for one in found if one.failure not in self.findings}
-        self.findings |= new
-        return list(new.values())
 
     def _tell(self, finding):
         words = f"{finding.failure}: {finding.evidence}. Remedies: {finding.remedies}"

@@ -138,32 +138,24 @@ def game(mixture: Mixture) -> Callable[..., Outcome]:
             UsageError: If the variant does not play noise against a discriminator, or an option
                 is not one of its own.
         """
-        given = {"steps": steps, "batch_size": batch_size, "options": dict(options)}
-        return _played(mixture, variant, seed, **given)
+        given = {"variant": variant, "steps": steps, "batch_size": batch_size}
+        return _played(mixture, {**given, "options": dict(options), "seed": seed})
 
     return play
 
 
-def _played(mixture, variant, seed, *, steps, batch_size, options) -> Outcome:
+def _played(mixture: Mixture, given: dict[str, Any]) -> Outcome:
     model, frames = schemes.trained(
-        variant,
-        {"generator": mlp.generator, "discriminator": mlp.discriminator},
-        DATA,
-        lambda step, rows: mixture.images(step, rows, seed),
+        networks=mlp,
+        data=DATA,
+        draw=lambda step, rows: mixture.images(step, rows, given["seed"]),
         look=lambda model: _points(model, mixture, _DRAWN, 0),
-        recipe=RECIPE | RECIPES.get(variant, {}),
-        options=options,
-        steps=steps,
-        batch_size=batch_size,
-        seed=seed,
+        recipe=RECIPE | RECIPES.get(given["variant"], {}),
+        **given,
     )
-    points = _points(model, mixture, SAMPLES, seed)
+    points = _points(model, mixture, SAMPLES, given["seed"])
     facts = {
-        "variant": variant,
-        "steps": steps,
-        "batch_size": batch_size,
-        "options": options,
-        "seed": seed,
+        **given,
         **mixture.judged(points),
         "weights_sha256": model.weights_sha256(),
     }

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
 
 from tfgans import randomness
@@ -44,6 +43,7 @@ _SEARCH = 150  # steps of it
 _RATE = 0.03
 _SHOWN = 8
 _FRAMES = 30
+_GREY: dict[str, Any] = {"cmap": "gray", "vmin": -1.0, "vmax": 1.0}
 _RECIPE: dict[str, Any] = {
     "ema_decay": 0.99,
     "r1_weight": 0.1,
@@ -113,7 +113,7 @@ def play(
         raise UsageError(f"threshold={threshold!r} must be above 0")
     model, frames = schemes.trained(
         variant,
-        {"generator": mlp.generator, "discriminator": mlp.discriminator},
+        mlp,
         DataSpec((SIZE, SIZE, 1)),
         lambda step, rows: drawn(random_codes(rows, seed, "training", step)),
         look=_sheet,
@@ -142,7 +142,7 @@ def play(
         "weights_sha256": model.weights_sha256(),
     }
     pairs = (fake, drawn(good.codes), good), (triangles, model.generate(covered.codes), covered)
-    return Outcome(facts, _drawn(pairs, facts), lambda: _moving(frames.kept))
+    return Outcome(facts, _drawn(pairs, facts), lambda: frames.moving((5.2, 1.6), **_GREY))
 
 
 def corners(codes) -> tf.Tensor:
@@ -268,21 +268,6 @@ def _sheet(model) -> np.ndarray:
     return rows.transpose(0, 2, 1, 3).reshape(2 * SIZE, _SHOWN * SIZE)
 
 
-def _moving(kept) -> FuncAnimation:
-    figure = Figure(figsize=(5.2, 1.6), layout="constrained")
-    axes = figure.subplots()
-    axes.set_axis_off()
-    shown = axes.imshow(kept[0][1], cmap="gray", vmin=-1.0, vmax=1.0)
-
-    def draw(index):
-        step, sheet = kept[index]
-        shown.set_data(sheet)
-        axes.set_title(f"step {step:,}", fontsize=10)
-        return [shown]
-
-    return FuncAnimation(figure, draw, frames=len(kept))
-
-
 def _drawn(pairs, facts) -> Figure:
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[1.35, 1.0], squeeze=False)[0]
@@ -310,7 +295,7 @@ def _draw_pairs(half, images, matches, found, names):
     ranks = np.linspace(0, len(images) - 1, _SHOWN).astype(int)
     for column, at in zip(grid.T, np.argsort(found.distances)[ranks], strict=True):
         for axes, image in zip(column, (images[at], matches[at]), strict=True):
-            axes.imshow(image[:, :, 0], cmap="gray", vmin=-1.0, vmax=1.0)
+            axes.imshow(image[:, :, 0], **_GREY)
             axes.set(xticks=[], yticks=[])
         column[1].set_xlabel(f"{found.distances[at]:.2f}", fontsize=9)
     for axes, name in zip(grid[:, 0], names, strict=True):

@@ -4,11 +4,14 @@ Networks and optimiser (Adam for all) are the game's, and the data is made as it
 """
 
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.animation import FuncAnimation
+from matplotlib.figure import Figure
 
 from tfgans import callbacks, factory, optimizers, registry
 from tfgans.callbacks import StepCallback
@@ -40,10 +43,25 @@ class Frames(StepCallback):
         if self.step in self.due:
             self.kept.append((self.step, self.look(self.model)))
 
+    def moving(self, figsize: tuple[float, float], **how: Any) -> FuncAnimation:
+        """Returns kept pictures one after another; `how` is what `imshow` takes."""
+        figure = Figure(figsize=figsize, layout="constrained")
+        axes = figure.subplots()
+        axes.set_axis_off()
+        shown = axes.imshow(self.kept[0][1], **how)
+
+        def draw(index):
+            step, picture = self.kept[index]
+            shown.set_data(picture)
+            axes.set_title(f"step {step:,}", fontsize=10)
+            return [shown]
+
+        return FuncAnimation(figure, draw, frames=len(self.kept))
+
 
 def trained(
     variant: str,
-    networks: Mapping[str, Callable],
+    networks: ModuleType,
     data: DataSpec,
     draw: Callable[[tf.Tensor, int], tf.Tensor],
     *,
@@ -59,7 +77,7 @@ def trained(
 
     Args:
         variant: Name of its row.
-        networks: Builders of generator and discriminator, in place of the row's.
+        networks: Module with the builders `generator` and `discriminator`, in place of the row's.
         data: What they are built for.
         draw: From a step and a number of rows to float32 images, a function of these alone.
         look: From the model to what a frame keeps.
@@ -100,7 +118,7 @@ def adam(rate: float, **more: Any) -> dict[str, Any]:
     return {f"{player}_optimizer.{key}": value for player in "gd" for key, value in table.items()}
 
 
-def _playable(variant: str, networks) -> Variant:
+def _playable(variant: str, networks: ModuleType) -> Variant:
     """Returns a row of the zoo on other networks and with Adam."""
     row = registry.load(variant)
     plays = set(row.networks) == {"generator", "discriminator"}
@@ -110,4 +128,5 @@ def _playable(variant: str, networks) -> Variant:
             f"variant={variant!r} is not a generator of noise against a discriminator that stay as "
             "they are; r1gan, wgan_gp or unrolled would do"
         )
-    return row.on(optimizer=optimizers.Adam, **networks)
+    players = {"generator": networks.generator, "discriminator": networks.discriminator}
+    return row.on(optimizer=optimizers.Adam, **players)

@@ -11,12 +11,12 @@ Reference:
     Section 4.1; Lin et al., 2017, arXiv:1712.04086, Section 4.2.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
 
 from tfgans import data, features, randomness
@@ -75,33 +75,27 @@ def play(
             not one of its own.
     """
     digits = tf.constant(data.open_source("digits").images())
+    given: dict[str, Any] = {"variant": variant, "steps": steps, "batch_size": batch_size}
+    given |= {"options": dict(options), "seed": seed}
     model, frames = schemes.trained(
-        variant,
-        {"generator": dcgan.generator, "discriminator": dcgan.discriminator},
-        DATA,
-        lambda step, rows: stacks(digits, step, rows, seed),
-        look=lambda model: model.sample(_MOVED, seed=0),
+        networks=dcgan,
+        data=DATA,
+        draw=lambda step, rows: stacks(digits, step, rows, seed),
+        look=lambda model: grid(model.sample(_MOVED, seed=0)),
         recipe=RECIPE | RECIPES.get(variant, {}),
-        options=dict(options),
-        steps=steps,
-        batch_size=batch_size,
-        seed=seed,
         frames=_FRAMES,
+        **given,
     )
     pictures = model.sample(SAMPLES, seed=seed)
     told = counted(read(pictures))
     facts = {
-        "variant": variant,
-        "steps": steps,
-        "batch_size": batch_size,
-        "options": dict(options),
-        "seed": seed,
+        **given,
         **{key: value for key, value in told.items() if key != "shares"},
         "floors": floors(seed),
         "weights_sha256": model.weights_sha256(),
     }
     figure = _drawn(pictures[:_SHOWN], told["shares"], facts)
-    return Outcome(facts, figure, lambda: _moving(frames.kept))
+    return Outcome(facts, figure, lambda: frames.moving((4.6, 4.0)))
 
 
 def stacks(digits: tf.Tensor, step, n: int, seed: int) -> tf.Tensor:
@@ -128,9 +122,14 @@ def read(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _probabilities(pictures: np.ndarray) -> np.ndarray:
-    told = features.open_features("digits_cnn")(pictures).probabilities
+    told = _classifier()(pictures).probabilities
     assert told is not None
     return told
+
+
+@functools.cache
+def _classifier() -> features.Extractor:
+    return features.open_features("digits_cnn")
 
 
 def counted(readings: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
@@ -172,7 +171,8 @@ def floors(seed: int) -> dict[str, dict[str, float]]:
         "equal shares": (draws.integers(0, MODES, SAMPLES), np.ones(SAMPLES, bool)),
     }
     keys = ("modes", "modes_hit", "kl", "sure")
-    return {name: {key: counted(readings)[key] for key in keys} for name, readings in each.items()}
+    counts = {name: counted(readings) for name, readings in each.items()}
+    return {name: {key: one[key] for key in keys} for name, one in counts.items()}
 
 
 def _drawn(pictures, shares, facts: Mapping[str, Any]) -> Figure:
@@ -193,18 +193,3 @@ def _drawn(pictures, shares, facts: Mapping[str, Any]) -> Figure:
     )
     right.legend(fontsize=9)
     return figure
-
-
-def _moving(kept) -> FuncAnimation:
-    figure = Figure(figsize=(4.6, 4.0), layout="constrained")
-    axes = figure.subplots()
-    axes.set_axis_off()
-    shown = axes.imshow(grid(kept[0][1]))
-
-    def draw(index):
-        step, pictures = kept[index]
-        shown.set_data(grid(pictures))
-        axes.set_title(f"step {step:,}", fontsize=10)
-        return [shown]
-
-    return FuncAnimation(figure, draw, frames=len(kept))
