@@ -3,7 +3,7 @@
     python tools/five_ideas.py [--seeds 0 1 2] [--steps 3000] [--dataset digits]
 
 Depth and convolution, classes, spectral normalisation, two time scales, self-attention: each a row
-of the zoo with options, trained for as many steps, and for as many as fit into the time that the
+of the zoo with options, trained for as many steps, and on to as many as fit into the time that the
 last one needs for these, by the times of a step that all of them have side by side. Writes
 docs/results/five_ideas.json, idea by idea and seed by seed, skips what is there, and writes a table
 of docs/ideas.md.
@@ -11,6 +11,7 @@ of docs/ideas.md.
 
 import argparse
 import json
+import pathlib
 import tempfile
 
 import experiments
@@ -56,12 +57,13 @@ def main():
         for idea in IDEAS:
             at = runs.setdefault(str(seed), {}).setdefault(idea, {})
             ratio = min(times[LAST] / times[idea], MOST)
-            for kind, longer in (("equal_steps", 1.0), ("equal_time", ratio)):
-                if kind not in at:
-                    same = kind == "equal_time" and longer <= LEAST
-                    steps = round(given.steps * longer)
-                    at[kind] = at["equal_steps"] if same else trained(idea, seed, steps, given)
-                    experiments.write(NAME, result)
+            with tempfile.TemporaryDirectory() as scratch:
+                for kind, longer in (("equal_steps", 1.0), ("equal_time", ratio)):
+                    if kind not in at:
+                        same = kind == "equal_time" and longer <= LEAST
+                        words = words_of(idea, seed, round(given.steps * longer), given, scratch)
+                        at[kind] = at["equal_steps"] if same else experiments.run(words, scratch)
+                        experiments.write(NAME, result)
     experiments.write_tables("ideas.md", {NAME: table(result)})
 
 
@@ -78,16 +80,15 @@ def measured(given):
     return experiments.step_times(games, given.dataset, given.image_size)
 
 
-def trained(idea, seed, steps, given):
-    """Returns the figures of an idea after so many steps."""
+def words_of(idea, seed, steps, given, scratch):
+    """Returns the options of train.py: it goes on with a run that is there."""
     variant, options = played(idea, given.dataset)
     words = [f"--variant={variant}", f"--seed={seed}", f"--dataset={given.dataset}"]
     words += ["--batch_size=64", f"--steps={steps}"]
     words += [f"--image_size={given.image_size}"] if given.image_size else []
     settings = [f"{key}={json.dumps(value)}" for key, value in options.items()]
-    words += ["--set", *settings] if settings else []
-    with tempfile.TemporaryDirectory() as scratch:
-        return experiments.run(words, scratch)
+    words += ["--resume"] if pathlib.Path(scratch, "run").exists() else []
+    return [*words, "--set", *settings] if settings else words
 
 
 def table(result):

@@ -28,6 +28,9 @@ def tool(repo, monkeypatch, tmp_path):
         words.append(given)
         if "failing" in given:
             return {"command": "c", "failure": "exit code 1: broken", "told": []}
+        folder = pathlib.Path(scratch, "run")
+        assert folder.exists() == ("--resume" in given), "a run that is there is to be gone on with"
+        folder.mkdir(parents=True, exist_ok=True)
         steps = next((int(word[8:]) for word in given if word.startswith("--steps=")), 1000)
         slow = 3.0 if any("attention" in word for word in given) else 1.0
         figures = {"fid": {"value": 2.0}, "precision_recall": {"value": 0.7, "recall": 0.05}}
@@ -71,6 +74,8 @@ def test_five_ideas_go_on_to_the_time_of_the_last(tool, tmp_path):
     assert runs["+ self-attention"]["equal_time"]["steps"] == 300
     assert runs["+ classes"]["equal_time"]["steps"] == 900
     assert len(words) == 2 * (6 + 5)
+    first, second = (given for given in words if "--variant=dcgan" in given and "--seed=0" in given)
+    assert second == [*first[:-1], "--steps=900", "--resume"]  # to the same weights, in less time
     table = (tmp_path / "docs" / "ideas.md").read_text("utf-8")
     figures = "2.000 ± 0.000 | 0.050 ± 0.000 | 0.960 ± 0.000"
     assert f"| + classes | 20 | {figures} | 900 | {figures} |" in table
