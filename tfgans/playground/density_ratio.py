@@ -86,10 +86,12 @@ def _step(judges, steps, batch_size, seed):
         for case, (p, q) in CASES.items():
             real = p.draw(seed, number, f"{case}/real", batch_size)
             fake = q.draw(seed, number, f"{case}/fake", batch_size)
-            judge, weights = judges[case], judges[case].trainable_variables
-            with tf.GradientTape() as tape:
-                loss = losses.minimax_discriminator(judge(real), judge(fake))
-            optimizers[case].apply(tape.gradient(loss, weights), weights)
+            judge = judges[case]
+
+            def loss(judge=judge, real=real, fake=fake):
+                return losses.minimax_discriminator(judge(real), judge(fake))
+
+            parts.descend(judge, optimizers[case], loss)
 
     return step
 

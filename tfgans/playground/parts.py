@@ -56,6 +56,14 @@ def adam(network: keras.Model, rate: float, steps: int, beta_1: float):
     return optimizer
 
 
+def descend(network: keras.Model, optimizer, loss: Callable[[], tf.Tensor]) -> None:
+    """Takes a step of an optimizer down the slope of `loss()`, a scalar, by the weights."""
+    weights = network.trainable_variables
+    with tf.GradientTape() as tape:
+        value = loss()
+    optimizer.apply(tape.gradient(value, weights), weights)
+
+
 def marks(steps: int) -> list[int]:
     """Returns 0, then steps that lie closer early on, where more happens, and the last one."""
     return np.unique((np.linspace(0.0, 1.0, _FRAMES) ** 2 * steps).astype(int)).tolist()

@@ -92,14 +92,15 @@ def _step(generator, discriminator, steps, batch_size, seed):
     def step(number):
         real, latent = curve(seed, number, batch_size), _latent(seed, number, batch_size)
         fake = generator(latent)
-        with tf.GradientTape() as tape:
-            d_loss = losses.non_saturating_discriminator(discriminator(real), discriminator(fake))
-        weights = discriminator.trainable_variables
-        d_optimizer.apply(tape.gradient(d_loss, weights), weights)
-        with tf.GradientTape() as tape:
-            g_loss = losses.non_saturating_generator(discriminator(generator(latent)))
-        weights = generator.trainable_variables
-        g_optimizer.apply(tape.gradient(g_loss, weights), weights)
+
+        def d_loss():
+            return losses.non_saturating_discriminator(discriminator(real), discriminator(fake))
+
+        def g_loss():
+            return losses.non_saturating_generator(discriminator(generator(latent)))
+
+        parts.descend(discriminator, d_optimizer, d_loss)
+        parts.descend(generator, g_optimizer, g_loss)
 
     return step
 

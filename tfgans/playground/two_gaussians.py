@@ -101,15 +101,16 @@ def _step(judges, real, fake, gp_weight, steps, seed):
         reals = real.draw(seed, number, "two_gaussians/real", _BATCH)
         fakes = fake.draw(seed, number, "two_gaussians/fake", _BATCH)
         noise = randomness.uniform(seed, number, "two_gaussians/mixing", (_BATCH, 1))
-        with tf.GradientTape() as tape:
-            loss = losses.minimax_discriminator(discriminator(reals), discriminator(fakes))
-        weights = discriminator.trainable_variables
-        d_optimizer.apply(tape.gradient(loss, weights), weights)
-        with tf.GradientTape() as tape:
+
+        def d_loss():
+            return losses.minimax_discriminator(discriminator(reals), discriminator(fakes))
+
+        def c_loss():
             loss = losses.wasserstein_discriminator(critic(reals), critic(fakes))
-            loss += gp_weight * penalties.gradient_penalty(critic, reals, fakes, noise=noise)
-        weights = critic.trainable_variables
-        c_optimizer.apply(tape.gradient(loss, weights), weights)
+            return loss + gp_weight * penalties.gradient_penalty(critic, reals, fakes, noise=noise)
+
+        parts.descend(discriminator, d_optimizer, d_loss)
+        parts.descend(critic, c_optimizer, c_loss)
 
     return step
 
