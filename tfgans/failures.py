@@ -177,14 +177,14 @@ def past_convergence(history: History) -> Signs:
 
 
 def divergence(history: History) -> Signs:
-    """Gradients are 20 times what they were, or the discriminator's outputs beyond all measure.
+    """Gradients are 100 times what they were, or the discriminator's outputs beyond all measure.
 
     A critic as steep as 1 says of two pictures what differs by their distance at most.
     """
     for name in filter(lambda name: name.startswith("grad_norm/"), history.logs):
         steps, norms = history.of(name)
         before, now = norms[:3].max(), norms[-3:].min()
-        if len(norms) > 5 and now >= 20.0 * before > 0.0:
+        if len(norms) > 5 and now >= 100.0 * before > 0.0:
             grown = f"gradient has grown from {before:.2g} to {now:.2g}"
             return steps[-4], f"the {name.partition('/')[2]}'s {grown}"
     steps, real = history.of("d_real")
@@ -198,16 +198,15 @@ def divergence(history: History) -> Signs:
 
 
 def oscillation(history: History) -> Signs:
-    """Now the discriminator leads, now the generator, again and again."""
+    """Now the discriminator leads, now the generator, again and again, and not at first only."""
     steps, accuracy = history.of("d_accuracy")
-    recent = accuracy[-2 * MANY :]
+    recent = accuracy[MANY:][-2 * MANY :]
     leads = [value > 0.5 for value in recent if abs(value - 0.5) >= 0.1]
     turns = sum(one != other for one, other in itertools.pairwise(leads))
     if turns < 4:
         return None
     words = f"the discriminator is right in {100 * recent.min():.0f} to {100 * recent.max():.0f} %"
-    since = steps[-len(recent) - 1] if len(steps) > len(recent) else 0
-    return since, f"{words} of pairs, and the lead has changed {turns} times"
+    return steps[-len(recent) - 1], f"{words} of pairs, and the lead has changed {turns} times"
 
 
 RULES: dict[str, Callable[[History], Signs]] = {

@@ -76,6 +76,10 @@ RISING = 0.05 * 1.04**INDEX  # slowly, to 2.4
         {"diversity": np.where(INDEX < 33, 0.02, 0.9), "entropy": np.where(INDEX < 33, 0.0, 0.9)},
         # A start in the steep, and gradients that settle.
         {"g_norm": np.where(INDEX < 3, 30.0, 1.0), "d_norm": np.where(INDEX < 3, 100.0, 2.0)},
+        # A discriminator that grows steeper as it learns.
+        {"d_norm": np.minimum(2.0 * 1.1**INDEX, 190.0)},
+        # Players that find their level.
+        {"d_accuracy": np.where(INDEX < 12, 0.5 + 0.3 * np.sin(2.0 * INDEX), 0.6)},
         # A discriminator without use for gradients at first.
         {"d_norm": np.where((INDEX > 2) & (INDEX < 30), 0.001, 9.0)},
         # A player that rests in turn.
@@ -173,7 +177,7 @@ def test_gradients_and_outputs_beyond_all_measure():
         finding = the_one(**series)
         assert finding.failure == failures.DIVERGES
         assert finding.step - finding.since == 150
-    assert finding.step == 500  # soon
+    assert finding.step == 600  # soon
     finding = the_one(d_real=3.0 * INDEX, d_fake=-3.0 * INDEX)
     assert finding.failure == failures.DIVERGES
     assert "outputs on real and generated images are 1.7e+02 apart" in finding.evidence
