@@ -3,12 +3,14 @@
     python tools/learning_rates.py [--steps 2000]
 
 Rows `dcgan`, `sngan`, `sagan` at their papers' rates and above, seed 0. A run that stops at a
-number that is not finite has failed; one with a recall below a tenth has collapsed. Writes
+number that is not finite has failed; one with a recall below a tenth has collapsed; one with more
+than twice the FID that the paper's rates come to is spoiled. Writes
 docs/results/learning_rates.json and pictures beside it, skips what is there, and a table of
 docs/ideas.md.
 """
 
 import argparse
+import math
 import pathlib
 import subprocess
 import sys
@@ -20,6 +22,7 @@ import numpy as np
 RATES = {"dcgan": (2e-4, 2e-4), "sngan": (2e-4, 2e-4), "sagan": (1e-4, 4e-4)}
 TIMES = (1, 4, 16)
 COLLAPSED = 0.1  # recall below which a run has
+SPOILED = 2.0  # times the FID at the paper's rates above which it is
 SHOWN = 8  # pictures of each run
 NAME = "learning_rates"
 COLUMNS = {
@@ -75,12 +78,20 @@ def table(result):
     rows = []
     for key, run in result.items():
         path = f"results/learning_rates/{key.replace(' x ', '_')}.png"
-        recall = run.get("metrics", {}).get("precision_recall", {}).get("recall", 1.0)
-        ends = "collapsed" if recall < COLLAPSED else "trains"
-        cells = ["`" + key.replace(" x", "`, rates x"), run.get("failure", ends)]
+        cells = ["`" + key.replace(" x", "`, rates x"), _end(run, result[f"{key.split()[0]} x 1"])]
         picture = "" if "failure" in run else f"![]({path})"
         rows.append([*cells, *experiments.figures([run], COLUMNS), picture])
     return experiments.markdown(["row", "ends", *COLUMNS, "pictures"], rows)
+
+
+def _end(run, usual):
+    """Returns what a run came to, beside that at the paper's rates."""
+    if "failure" in run:
+        return run["failure"]
+    if run["metrics"]["precision_recall"]["recall"] < COLLAPSED:
+        return "collapsed"
+    at_usual = usual.get("metrics", {}).get("fid", {"value": math.inf})["value"]
+    return "spoiled" if run["metrics"]["fid"]["value"] > SPOILED * at_usual else "trains"
 
 
 if __name__ == "__main__":

@@ -114,6 +114,17 @@ def test_learning_rates_are_multiplied_and_collapse_is_told(tool, tmp_path, monk
     assert "| `dcgan`, rates x 4 | collapsed | 2.000 | 0.700 | 0.050 |" in table
 
 
+def test_a_learning_rate_spoils_what_the_papers_rates_do_better(tool):
+    import learning_rates
+
+    def run(fid):
+        return {"metrics": {"fid": {"value": fid}, "precision_recall": {"value": 1, "recall": 0.5}}}
+
+    result = {f"sngan x {times}": run(fid) for times, fid in ((1, 2.0), (4, 3.9), (16, 4.1))}
+    ends = [line.split(" | ")[1] for line in learning_rates.table(result)[2:]]
+    assert ends == ["trains", "trains", "spoiled"]
+
+
 def test_growth_is_compared_at_equal_time_and_equal_images(tool, tmp_path, monkeypatch):
     import experiments
     import growth
