@@ -1,5 +1,6 @@
 """The parts that games share against formulas."""
 
+import keras
 import numpy as np
 import pytest
 import scipy.stats
@@ -43,6 +44,17 @@ def test_a_judge_starts_flat():
     judge = parts.judge(0, 2)
     np.testing.assert_array_equal(judge(tf.ones((4, 2))), np.zeros((4, 1)))
     assert all(np.abs(layer.kernel).min() > 0.0 for layer in judge.layers[:-1])
+
+
+def test_a_player_steps_down_its_own_slope():
+    judge = parts.judge(0, 2)
+    optimizer = keras.optimizers.SGD(0.25)
+    *before, _ = judge.get_weights()
+    parts.descend(judge, optimizer, lambda: tf.reduce_sum(judge(tf.ones((4, 2)))))
+    *after, bias = judge.get_weights()
+    assert bias == [-1.0]  # a quarter of the four outputs' slope
+    assert (after[-1] != before[-1]).any()
+    assert optimizer.iterations == 1
 
 
 @pytest.mark.parametrize("steps", [1, 7, 1000])
