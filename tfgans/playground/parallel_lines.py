@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from tfgans import losses, optimizers, penalties, randomness
 from tfgans.errors import UsageError, whole
 from tfgans.metrics.emd import emd
-from tfgans.playground import Outcome
+from tfgans.playground import Outcome, parts
 
 _BATCH = 256
 _WIDTH = 64
@@ -164,13 +164,15 @@ class Judge:
                 for name in ("real", "fake", "mix")
             )
             real, fake = _line(0.0, real), _line(theta, fake)
-            with tf.GradientTape() as tape:
+
+            def loss(real=real, fake=fake, mix=mix):
                 loss = self.rule.loss(self.network(real), self.network(fake))
                 if self.rule.penalised:
                     penalty = penalties.gradient_penalty(self.network, real, fake, noise=mix)
                     loss += self.gp_weight * penalty
-            weights = self.network.trainable_variables
-            self.optimizer.apply(tape.gradient(loss, weights), weights)
+                return loss
+
+            parts.descend(self.network, self.optimizer, loss)
 
     @tf.function
     def told(self, theta):
