@@ -76,6 +76,7 @@ COLUMNS = {
     "recall": ("precision_recall", "recall"),
     "1-NN": ("one_nn_accuracy", "value"),
     "1-NN, slides": ("one_nn_accuracy_slides", "value"),
+    "MMD": ("mmd_pixels", "value"),
     "MMD, slides": ("mmd_slides", "value"),
 }
 
@@ -121,7 +122,7 @@ def file_of(variant):
 
 
 def table(result):
-    """Returns Markdown: a game a row."""
+    """Returns Markdown: a game a row, and what real digits come to."""
     rows = []
     for game, at in result.items():
         runs = list(at.values())
@@ -129,6 +130,8 @@ def table(result):
         told = sorted({one["failure"] for run in runs for one in run["told"]})
         steps = experiments.spread([run["steps"] for run in runs if "steps" in run], 0)
         rows.append([game, steps, *experiments.figures(runs, COLUMNS), fate, "; ".join(told)])
+    real = experiments.figures([experiments.read("real")], COLUMNS)
+    rows.append(["real digits", "", *real, "", ""])
     return experiments.markdown(["game", "steps", *COLUMNS, "", "the watch"], rows)
 
 

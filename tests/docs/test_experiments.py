@@ -244,6 +244,7 @@ def test_perceptrons_are_given_minutes(tool, tmp_path, monkeypatch):
     text = (tmp_path / "docs/stability.md").read_text("utf-8")
     assert "| wgan | 18000 | 2.000 | 0.700 | 0.050 |" in text
     assert "| collapsed |" in text
+    assert "| real digits |" in text
 
 
 def test_schemes_on_perceptrons_differ_in_their_loss_alone(tool, tmp_path):
