@@ -37,7 +37,7 @@ class AdversarialModel(GenerativeModel):
 
     Reference:
         Salimans et al., 2016, arXiv:1606.03498, Section 3; noise: Arjovsky and Bottou, 2017,
-        arXiv:1701.04862, Section 4.
+        arXiv:1701.04862, Section 3; Sonderby et al., 2016, arXiv:1610.04490.
     """
 
     optimizes: ClassVar[dict[str, tuple[str, ...]]] = {

@@ -180,6 +180,7 @@ def lipschitz_discriminator(real_logits, fake_logits, *, phi="exp"):
         real_logits: Critic outputs on real images.
         fake_logits: Critic outputs on generated images.
         phi: A growing convex function: exp, softplus, sqrt (x + sqrt(x^2 + 1)) or linear (x).
+            exp overflows beyond logits of 88 in size.
 
     Returns:
         Scalar float32.
@@ -210,7 +211,8 @@ def f_divergence_discriminator(real_logits, fake_logits, *, divergence):
         E f*(g(fake)) - E g(real)
 
     g maps logits into the domain of the conjugate f*; both grow with the logits. With the best
-    discriminator its value is minus the divergence.
+    discriminator its value is minus the divergence. kl, reverse_kl and squared_hellinger have an
+    exponential in it, which overflows beyond logits of 88 in size.
 
     Args:
         real_logits: Discriminator outputs on real images.

@@ -1,5 +1,7 @@
 """Steps ahead: against the steps of Keras' optimisers, closed forms and differences."""
 
+import math
+
 import differences
 import keras
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import tfgans
-from tfgans import lookahead, losses, optimizers, registry
+from tfgans import factory, lookahead, losses, optimizers, registry
 
 OPTIMIZERS = {
     "adam": lambda: optimizers.Adam(0.01, beta_1=0.5),
@@ -165,21 +167,77 @@ def test_without_steps_the_surrogate_is_the_minimax_game():
     np.testing.assert_allclose(value, g_loss - real_term, rtol=1e-5)
 
 
+def smooth_generator(data, *, latent_dim=4):
+    latent = keras.Input((latent_dim,), name="latent")
+    image = keras.layers.Dense(math.prod(data.image_shape), "tanh")(latent)
+    return keras.Model({"latent": latent}, keras.layers.Reshape(data.image_shape)(image))
+
+
+def smooth_discriminator(data, *, width=6):
+    image = keras.Input(data.image_shape, name="image")
+    hidden = keras.layers.Dense(width, "tanh")(keras.layers.Flatten()(image))
+    return keras.Model({"image": image}, keras.layers.Dense(1)(hidden))
+
+
 @pytest.mark.parametrize("steps", [1, 5])
-def test_gradient_of_the_surrogate_against_differences(steps):
-    """Along the gradient: it must be that of the whole look-ahead, not of its last step alone."""
-    rates = {"d_optimizer.learning_rate": 0.05, "d_optimizer.epsilon": 0.1}
-    model, batch = tiny(unroll_steps=steps, **rates), batch_of(16)
+def test_gradient_of_the_surrogate_against_differences(steps, monkeypatch):
+    """Along what Equation 12 adds, the moves of the discriminator that answer the generator's.
+
+    The networks are smooth: where a gate flips, the weights ahead jump.
+    """
+    networks = {"generator": smooth_generator, "discriminator": smooth_discriminator}
+    row = registry.load("unrolled").on(**networks)
+    rates = {"d_optimizer.learning_rate": 0.5, "d_optimizer.epsilon": 0.1}
+    model = factory.create(row, tfgans.DataSpec((2, 2, 1)), unroll_steps=steps, **rates)
+    batch = {"image": tf.random.stateless_uniform((16, 2, 2, 1), (0, 1), -1.0, 1.0)}
     variables = model.generator.trainable_variables
     start = [variable.numpy() for variable in variables]
-    _, gradients = g_gradients(model, batch)
-    norm = np.sqrt(sum(np.sum(np.square(each)) for each in gradients))
+    _, whole = g_gradients(model, batch)
+    look_ahead = lookahead.look_ahead
+
+    def standing(*arguments):
+        return [tf.stop_gradient(value) for value in look_ahead(*arguments)]
+
+    with monkeypatch.context() as held:
+        held.setattr(lookahead, "look_ahead", standing)
+        _, still = g_gradients(model, batch)
+    added = [one - other for one, other in zip(whole, still, strict=True)]
+    norm = np.sqrt(sum(np.sum(np.square(each)) for each in added))
+    assert norm > 0.03, "too small to be seen"
     sides = []
-    for move in (3e-4, -3e-4):
-        for variable, value, gradient in zip(variables, start, gradients, strict=True):
-            variable.assign(value + move * gradient / norm)
+    for move in (1e-2, -1e-2):
+        for variable, value, each in zip(variables, start, added, strict=True):
+            variable.assign(value + move * each / norm)
         sides.append(float(model.surrogate(batch)[0]))
-    np.testing.assert_allclose((sides[0] - sides[1]) / 6e-4, norm, rtol=0.02)
+    pairs = zip(whole, added, strict=True)
+    wanted = sum(np.sum(one * other) for one, other in pairs) / norm
+    assert (sides[0] - sides[1]) / 2e-2 == pytest.approx(wanted, abs=0.01 * norm)
+
+
+def test_the_weights_ahead_pay_the_penalty_on_kernels_too():
+    """One step ahead is the step that the discriminator takes, with all that it minimises."""
+    model, batch = tiny(unroll_steps=1, kernel_weight=0.5, historical_weight=0.1), batch_of(4)
+    weights = model.discriminator.trainable_variables
+    for past in model.pasts["discriminator"]:
+        past.assign_add(tf.ones_like(past))
+    found = []
+    look_ahead = lookahead.look_ahead
+
+    def noted(*arguments):
+        found.extend(look_ahead(*arguments))
+        return found
+
+    with pytest.MonkeyPatch.context() as held:
+        held.setattr(lookahead, "look_ahead", noted)
+        model.surrogate(batch)
+
+    def objective(piece):
+        fake = model.fake_images(piece, "generator_latent")
+        return [model.discriminator_loss(*map(model.critic(piece), (piece["image"], fake)))]
+
+    model.minimize("d_optimizer", objective, batch)
+    for variable, value in zip(weights, found, strict=True):
+        np.testing.assert_allclose(value, variable, atol=1e-6, err_msg=variable.path)
 
 
 def test_looking_ahead_leaves_the_discriminator_bit_for_bit():

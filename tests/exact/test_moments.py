@@ -117,6 +117,17 @@ def test_gmmn_minimises_the_root_of_the_discrepancy_of_pixels():
     np.testing.assert_allclose(model.discrepancy({"image": image})[0], np.sqrt(wanted), rtol=1e-4)
 
 
+def test_gmmn_has_the_authors_bandwidths():
+    """exp(-||x - y||^2 / (2 v)) with v from 2 to 80 and pixels in [0, 1]; ours are in [-1, 1]."""
+    variances = np.square(tiny("gmmn").bandwidths)
+    np.testing.assert_allclose(variances, 4.0 * np.array([2, 5, 10, 20, 40, 80]), rtol=2e-3)
+
+
+def test_mmd_gan_says_that_one_picture_has_no_pairs():
+    with pytest.raises(UsageError, match="of 1 picture have no pairs"):
+        tiny("mmd_gan").discrepancy(tf.ones((1, 16)), tf.ones((1, 16)))
+
+
 @pytest.mark.parametrize("bandwidths", [[], [1.0, 0.0]])
 def test_bandwidths_that_cannot_be_are_refused(bandwidths):
     with pytest.raises(UsageError, match=r"bandwidths=\[.*\] must be numbers above 0"):

@@ -186,14 +186,16 @@ def test_wgan_gp_mixes_with_its_own_stateless_numbers():
     np.testing.assert_allclose(model.gradient_penalty(half_square, REAL, FAKE), wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["hinge", "sngan"])
-def test_margin_penalty_is_half_the_squared_norm_of_the_last_kernel(name):
-    model = tiny(name, margin_weight=0.5)
+# One level of dcgan: a 4x4 map of 4 channels meets a 4x4 kernel; a ResNet's features are pooled.
+@pytest.mark.parametrize(("name", "size"), [("hinge", 64), ("sngan", 64), ("sngan_projection", 4)])
+def test_margin_penalty_is_half_the_squared_norm_of_the_last_kernel(name, size):
+    data = tfgans.DataSpec((8, 8, 1), num_classes=3 if name == "sngan_projection" else 0)
+    model = tfgans.create(name, data, **registry.load(name).tiny, margin_weight=0.5)
     for variable in model.discriminator.trainable_variables:
-        variable.assign(tf.ones_like(variable))
-    # One level: a 4x4 map of 4 channels meets a 4x4 kernel.
+        last = "logits/" in variable.path
+        variable.assign(tf.ones_like(variable) if last else 3.0 * tf.ones_like(variable))
     value = model.margin_penalty(None, None, None)
-    np.testing.assert_allclose(value, 0.5 * 4 * 4 * 4 / 2, rtol=1e-6)
+    np.testing.assert_allclose(value, 0.5 * size / 2, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("critic", "value"), [(linear(THREE_FOUR), 25.0), (half_square, 36.0)])

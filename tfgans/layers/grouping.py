@@ -1,4 +1,4 @@
-"""Groups of successive examples, which replicas and pieces of a batch divide as the whole does."""
+"""Groups of successive examples, the same in pieces of a batch if their size divides these."""
 
 import tensorflow as tf
 

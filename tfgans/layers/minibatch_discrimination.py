@@ -16,7 +16,8 @@ class MinibatchDiscrimination(keras.layers.Layer):
         o_b(i) = sum over j != i of exp(-||M_ib - M_jb||_1)
 
     In the paper j = i, which adds 1, belongs to the sum, and the group is the minibatch. Groups are
-    of successive examples, so that replicas, or pieces of a batch, give what the whole batch gives.
+    of successive examples, so that replicas, or pieces of a batch, give what the whole batch gives,
+    where the size of a group divides them.
 
     Args:
         num_kernels: Number of new features.

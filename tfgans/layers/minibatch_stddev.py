@@ -15,7 +15,7 @@ class MinibatchStddev(keras.layers.Layer):
     The batch is divided into groups of successive examples. The standard deviation over a group is
     taken for each feature at each position, and its mean over all of them, one number for a group,
     is the new channel of its examples. Successive, so that several replicas, or pieces of a batch,
-    give what the whole batch gives.
+    give what the whole batch gives, where the size of a group divides them.
 
     Args:
         group_size: Examples in a group. Where it does not divide the batch, the largest smaller

@@ -5,9 +5,11 @@
 
     python train.py --variant=dragan
 
-u is uniform on [0, 1), a number of its own for each pixel. The paper sees mode collapse as a bad
-local equilibrium, at which the discriminator is steep around some real points. The networks are
-DCGAN's, without batch normalisation in the discriminator.
+u is uniform on [0, 1), a number of its own for each pixel; the authors' code draws its points from
+the lines between x and x + std(x) / 2 u, here they are at their ends. The paper sees mode collapse
+as a bad local equilibrium, at which the discriminator is steep around some real points. The
+networks are DCGAN's, without batch normalisation in the discriminator. With `--accumulate` the
+deviation is that of each piece.
 """
 
 import functools

@@ -6,8 +6,9 @@
     python train.py --variant=gmmn
 
 The loss is the maximum mean discrepancy of the pixels of a batch, so batches are large. The
-perceptron has four layers of 256 units, the paper's for MNIST 64, 256, 256 and 784; the authors'
-bandwidths, 2 to 80 for pixels in [0, 1], are twice as large here, where they lie in [-1, 1].
+perceptron has four layers of 256 units, the authors' for MNIST 64, 256, 256 and 1,024. Their
+bandwidths are variances, 2 to 80 for pixels in [0, 1]: four times that for pixels in [-1, 1], of
+which ours are the roots.
 Matching in the code space of an autoencoder, which is the paper's better half, is not built. With
 `--accumulate` each piece is matched for itself.
 """
@@ -22,6 +23,8 @@ from tfgans.base import GenerativeModel
 from tfgans.errors import UsageError
 from tfgans.networks import mlp
 from tfgans.variant import Variant
+
+BANDWIDTHS = (2.83, 4.47, 6.32, 8.94, 12.65, 17.89)  # roots of 4 times 2, 5, 10, 20, 40 and 80
 
 
 @keras.saving.register_keras_serializable("tfgans")
@@ -39,7 +42,7 @@ class GMMN(GenerativeModel):
     optimizes: ClassVar = {"g_optimizer": ("generator",)}
     logs = ("mmd",)
 
-    def __init__(self, generator, *, bandwidths=(4.0, 10.0, 20.0, 40.0, 80.0, 160.0), **kwargs):
+    def __init__(self, generator, *, bandwidths=BANDWIDTHS, **kwargs):
         super().__init__({"generator": generator}, **kwargs)
         if not bandwidths or min(bandwidths) <= 0.0:
             raise UsageError(f"bandwidths={bandwidths!r} must be numbers above 0")
@@ -56,7 +59,8 @@ class GMMN(GenerativeModel):
         fake = tf.cast(self.generator({"latent": latent}, training=True), tf.float32)
         pixels = [tf.reshape(image, (image.shape[0], -1)) for image in (batch["image"], fake)]
         real, fake = map(replicas.gathered, pixels)
-        return [tf.sqrt(moments.squared_mmd(real, fake, self.kernel) + 1e-12)]
+        # Rounding may put it below 0, and at 0 the derivative of the root is infinite.
+        return [tf.sqrt(tf.maximum(moments.squared_mmd(real, fake, self.kernel), 1e-12))]
 
     def kernel(self, one, other):
         """Gaussian, of all bandwidths."""

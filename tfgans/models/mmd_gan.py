@@ -15,6 +15,7 @@ import keras
 
 from tfgans import moments, optimizers, penalties, replicas
 from tfgans.adversarial import AdversarialModel
+from tfgans.errors import UsageError
 from tfgans.networks import dcgan
 from tfgans.variant import Variant
 
@@ -55,6 +56,8 @@ class MMDGAN(AdversarialModel):
     def discrepancy(self, real_features, fake_features):
         """The squared discrepancy of the features of all replicas."""
         real, fake = map(replicas.gathered, (real_features, fake_features))
+        if real.shape[0] == 1:
+            raise UsageError("batches, and their pieces, of 1 picture have no pairs to compare")
         return moments.squared_mmd(real, fake, self.kernel, unbiased=True)
 
     def minus_discrepancy(self, real_features, fake_features):

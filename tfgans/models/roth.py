@@ -6,10 +6,10 @@
 
     python train.py --variant=roth
 
-To second order, Gaussian noise of variance gamma on real and generated images adds this term. The
-slopes are of the logits, and the factors before them are not held constant. Gamma falls as
-`roth_weight` * `final_share`^t, t from 0 to 1 over the run. The networks are DCGAN's, without batch
-normalisation in the discriminator.
+To second order, and at the best discriminator, Gaussian noise of variance gamma on real and
+generated images adds this term. The slopes are of the logits, and the factors before them are not
+held constant. Gamma falls as `roth_weight` * `final_share`^t, t from 0 to 1 over the run. The
+networks are DCGAN's, without batch normalisation in the discriminator.
 """
 
 import functools

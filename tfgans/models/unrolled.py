@@ -9,13 +9,14 @@
 D_k depends on the generator through every step of the look-ahead, and the gradient is taken through
 all of them. A generator that gathers on one mode sees that the discriminator will follow, so it
 spreads instead. The steps ahead are those of the discriminator's optimiser from where it is, on the
-images of this step; the discriminator itself then takes its own step and no other. With
-`unroll_steps=0` this is the minimax game. The networks are text 002's perceptrons; the rates are
-those of the authors' ring of Gaussians (Section 3.1). With `--accumulate` each piece looks ahead
-for itself.
+images of this step; the discriminator itself has taken its own step before and takes no other.
+With `unroll_steps=0` this is the minimax game. The networks are text 002's perceptrons; the rates
+are those of the authors' published code for a ring of Gaussians. With `--accumulate` each piece
+looks ahead for itself.
 """
 
 import keras
+import tensorflow as tf
 
 from tfgans import lookahead, losses, optimizers, tricks
 from tfgans.adversarial import AdversarialModel
@@ -68,8 +69,11 @@ class UnrolledGAN(AdversarialModel):
         def d_loss():
             return self.discriminator_loss(*map(self.critic(batch), (real, fake)))
 
+        def objective():
+            return tf.add_n([d_loss(), *self.regularizers("d_optimizer").values()])
+
         weights = self.discriminator.trainable_variables
-        ahead = lookahead.look_ahead(weights, self.d_optimizer, d_loss, self.unroll_steps)
+        ahead = lookahead.look_ahead(weights, self.d_optimizer, objective, self.unroll_steps)
         with lookahead.replaced(weights, ahead):
             game = -d_loss()
         return [game, *self.feature_terms(batch, fake)]

@@ -26,6 +26,8 @@ GAMES = {
     "polygons": "Pictures of triangles: precision and recall by a manifold that is known.",
 }
 WITHOUT_TENSORFLOW = ("bilinear",)
+FRAMES_A_SECOND = 10
+_REST = 15  # frames for which the last one is shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,3 +43,8 @@ class Outcome:
     facts: Mapping[str, Any]
     figure: Figure
     animation: Callable[[], FuncAnimation] | None = None
+
+
+def moving(figure: Figure, draw: Callable[[int], Any], frames: int) -> FuncAnimation:
+    """Returns an animation of frames from 0 on that `draw` draws, with a rest at the end."""
+    return FuncAnimation(figure, draw, frames=[*range(frames), *[frames - 1] * _REST])

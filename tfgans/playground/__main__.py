@@ -15,11 +15,11 @@ from tfgans import cli
 from tfgans.cli import parsing, tables
 from tfgans.cli.quiet import import_tensorflow
 from tfgans.errors import UsageError, did_you_mean
-from tfgans.playground import GAMES, WITHOUT_TENSORFLOW, Outcome
+from tfgans.playground import FRAMES_A_SECOND, GAMES, WITHOUT_TENSORFLOW, Outcome
 from tfgans.variant import described
 
 _DPI = 110
-_FRAMES_A_SECOND = 20
+_MOVING_DPI = 80
 _TYPES = {int: parsing.whole(0), float: parsing.number, str: str}
 
 
@@ -99,7 +99,7 @@ def _saved(outcome: Outcome, folder: pathlib.Path) -> list[str]:
     outcome.figure.savefig(files[0], dpi=_DPI)
     if outcome.animation is not None:
         files.append(folder / "animation.gif")
-        outcome.animation().save(files[1], writer=PillowWriter(_FRAMES_A_SECOND), dpi=_DPI / 2)
+        outcome.animation().save(files[1], writer=PillowWriter(FRAMES_A_SECOND), dpi=_MOVING_DPI)
     return [str(file) for file in files]
 
 

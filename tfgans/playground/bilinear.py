@@ -14,7 +14,7 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
 
 from tfgans.errors import UsageError
-from tfgans.playground import Outcome
+from tfgans.playground import Outcome, moving
 
 START = np.array([0.1, 0.1])
 _FRAMES = 60
@@ -121,9 +121,8 @@ def _drawn(paths, radii, rate) -> Figure:
     figure = Figure(figsize=(10, 4.6), layout="constrained")
     plane, distance = figure.subplots(1, 2)
     for way, path in paths.items():
-        style = "--" if way == "optimistic" else "-"  # nearly the path of another
-        plane.plot(*path.T, style, lw=1.2, label=way)
-        distance.semilogy(radii[way], style, lw=1.6, label=way)
+        plane.plot(*path.T, _style(way), lw=1.2, label=way)
+        distance.semilogy(radii[way], _style(way), lw=1.6, label=way)
         formula = WAYS[way][1](rate) ** np.arange(len(path)) * radii[way][0]
         distance.semilogy(formula, "k:", lw=0.8)
     reach = 1.15 * max(radius[: len(radius) // 2].max() for radius in radii.values())
@@ -137,14 +136,18 @@ def _drawn(paths, radii, rate) -> Figure:
     return figure
 
 
+def _style(way):
+    return "--" if way == "optimistic" else "-"  # nearly the path of extragradient
+
+
 def _moving(paths) -> FuncAnimation:
-    figure = Figure(figsize=(4.6, 4.6), layout="constrained")
+    figure = Figure(figsize=(4.6, 5.0), layout="constrained")
     plane = figure.subplots()
     steps = len(paths["simultaneous"]) - 1
     reach = 1.15 * np.abs(paths["simultaneous"][: steps // 2]).max()
     plane.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="x", ylabel="y")
-    lines = {way: plane.plot([], [], lw=1.2, label=way)[0] for way in paths}
-    plane.legend(loc="upper right", fontsize=8)
+    lines = {way: plane.plot([], [], _style(way), lw=1.2, label=way)[0] for way in paths}
+    figure.legend(loc="outside lower center", fontsize=9, ncols=2)
 
     def draw(frame):
         upto = round((frame + 1) / _FRAMES * steps)
@@ -152,4 +155,4 @@ def _moving(paths) -> FuncAnimation:
             line.set_data(*paths[way][: upto + 1].T)
         return list(lines.values())
 
-    return FuncAnimation(figure, draw, frames=_FRAMES)
+    return moving(figure, draw, _FRAMES)

@@ -20,7 +20,7 @@ from scipy.special import expit
 
 from tfgans import losses
 from tfgans.errors import whole
-from tfgans.playground import Outcome, parts
+from tfgans.playground import Outcome, moving, parts
 
 P = parts.Gaussians((-1.5, 1.5), (0.5, 0.8))
 Q = parts.Gaussians((0.0,), (2.0,))
@@ -160,4 +160,4 @@ def _moving(frames) -> FuncAnimation:
         axes.set_title(f"step {done:,}", fontsize=10)
         return [curve]
 
-    return FuncAnimation(figure, draw, frames=len(frames))
+    return moving(figure, draw, len(frames))

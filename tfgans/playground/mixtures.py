@@ -17,7 +17,7 @@ from matplotlib.patches import Circle
 from tfgans import randomness
 from tfgans.metrics import mode_coverage
 from tfgans.networks import mlp
-from tfgans.playground import Outcome, schemes
+from tfgans.playground import Outcome, moving, schemes
 from tfgans.variant import DataSpec
 
 DATA = DataSpec((1, 1, 2))
@@ -43,7 +43,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "hinge": {"discriminator.spectral_norm": True},
     # As its authors' game with points; Gulrajani et al., 2017, their code.
     "wgan_gp": {"n_critic": 5, "gp_weight": 0.1},
-    # Metz et al., 2016, Section 3.1, but for their widths and batches.
+    # As the code of Metz et al., 2016, but for batches of 512, tanh, orthogonal kernels.
     "unrolled": {
         **schemes.adam(1e-3, beta_1=0.5, beta_2=0.999, schedule="constant"),
         "d_optimizer.learning_rate": 1e-4,
@@ -179,7 +179,7 @@ def _moving(mixture, kept) -> FuncAnimation:
         plane.set_title(f"step {step:,}", fontsize=10)
         return [dots]
 
-    return FuncAnimation(figure, draw, frames=len(kept))
+    return moving(figure, draw, len(kept))
 
 
 def _plane(figure, mixture):
@@ -192,12 +192,13 @@ def _plane(figure, mixture):
 
 
 def _drawn(mixture, points, facts: Mapping[str, Any]) -> Figure:
-    figure = Figure(figsize=(5.4, 5.6), layout="constrained")
+    figure = Figure(figsize=(6.4, 6.6), layout="constrained")
     plane = _plane(figure, mixture)
     plane.plot(*points.T, ".", ms=2, alpha=0.5, color="tab:blue")
     plane.set_title(
-        f"{facts['variant']}: {facts['modes']} of {facts['of']} modes, "
-        f"{100 * facts['high_quality']:.1f} % within {WITHIN:g} sigma",
+        f"{facts['variant']}: {facts['modes']} of {facts['of']} modes\n"
+        f"{100 * facts['high_quality']:.1f} % within {WITHIN:g} sigma (data {100 * CEILING:.1f}), "
+        f"spread {facts['spread'] or 0.0:.2f} (data {SPREAD:.2f})",
         fontsize=10,
     )
     return figure

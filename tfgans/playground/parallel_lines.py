@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from tfgans import losses, optimizers, penalties, randomness
 from tfgans.errors import UsageError, whole
 from tfgans.metrics.emd import emd
-from tfgans.playground import Outcome, parts
+from tfgans.playground import Outcome, moving, parts
 
 _BATCH = 256
 _WIDTH = 64
@@ -67,8 +67,8 @@ def play(*, thetas: int = 11, steps: int = 1000, gp_weight: float = 10.0, seed: 
         seed: Seed of weights and points.
 
     Returns:
-        The outcome. `js` and `em` are the estimates, `em_penalised` is what the best critic under
-        the penalty says, `kl_growth` the estimate of KL after some of the steps, `slope` that of
+        The outcome. `js` and `em` are the estimates, `em_penalised` is what the best critic of x
+        alone says, `kl_growth` the estimate of KL after some of the steps, `slope` that of
         each estimate by theta, `plan` the cost of the best transport of 200 points of each line,
         `followed` where theta has come to in 59 moves.
 
@@ -88,6 +88,7 @@ def play(*, thetas: int = 11, steps: int = 1000, gp_weight: float = 10.0, seed: 
     paths = {name: _followed(judge, steps) for name, judge in judges.items()}
     heights = np.random.default_rng(seed).uniform(size=(2, _POINTS))
     facts = {
+        **{"steps": steps, "gp_weight": gp_weight, "seed": seed},
         "theta": places.tolist(),
         "js": told["js"][:, -1, 0].tolist(),
         "js_exact": np.where(places == 0.0, 0.0, losses.LOG_2).tolist(),
@@ -106,10 +107,11 @@ def play(*, thetas: int = 11, steps: int = 1000, gp_weight: float = 10.0, seed: 
 
 
 def penalised(theta, gp_weight: float):
-    """Returns the estimate of EM that is best under the gradient penalty.
+    """Returns the estimate of EM by the best critic of x alone under the gradient penalty.
 
-    With the slope g on the way between the lines, the critic maximises
-    |theta| g - gp_weight (g - 1)^2, which is largest at g = 1 + |theta| / (2 gp_weight).
+    With the slope g on the way between the lines, it maximises
+    |theta| g - gp_weight (g - 1)^2, which is largest at g = 1 + |theta| / (2 gp_weight). A critic
+    that is steeper near the ends of the lines, where the penalty has few points, gains a little.
     """
     return np.abs(theta) * (1.0 + np.abs(theta) / (2.0 * gp_weight))
 
@@ -249,7 +251,7 @@ def _drawn(places, told, looks, gp_weight, plan) -> Figure:
     values.plot(0.0, losses.LOG_2, "o", ms=8, mfc="w", color=_COLOURS["js"])
     values.set(xlabel="theta")
     values.legend(loc="lower right", fontsize=9)
-    values.set_title("lines: exact; dots: networks; dotted: EM under the penalty", fontsize=10)
+    values.set_title("lines: exact; dots: networks; dotted: the penalty's bias", fontsize=10)
     slopes.set(xlabel="theta", ylim=(-1.3, 1.3))
     slopes.set_title("what theta learns: the slopes by theta", fontsize=10)
     return figure
@@ -262,7 +264,7 @@ def _draw_plan(lines, start, end):
     ways = np.stack([start, end])[:, ::5]
     lines.plot(ways[:, :, 0], ways[:, :, 1], color=_COLOURS["em"], lw=0.7)
     lines.set(xlim=(-0.25, 1.25), ylim=(-0.05, 1.17), xlabel="x", ylabel="z")
-    lines.set_title("the best transport: points go straight across, |theta| each", fontsize=10)
+    lines.set_title("the best transport of two samples: nearly straight across", fontsize=10)
 
 
 def _draw_growth(growth, places, steps, logits):
@@ -291,4 +293,4 @@ def _moving(paths) -> FuncAnimation:
             line.set_data([paths[name][move]] * 2, [0.0, 0.98])
         return list(lines.values())
 
-    return FuncAnimation(figure, draw, frames=_MOVES)
+    return moving(figure, draw, _MOVES)

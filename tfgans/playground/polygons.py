@@ -50,6 +50,7 @@ _RECIPE: dict[str, Any] = {
     "generator.latent_dim": 16,
     **schemes.adam(1e-3),
 }
+_RECIPES: dict[str, dict[str, Any]] = {"wgan_gp": {"n_critic": 5}}  # of some, in place of these
 
 
 class Family(NamedTuple):
@@ -87,6 +88,7 @@ def play(
     batch_size: int = 64,
     pictures: int = 256,
     threshold: float = 1.0,
+    options: tuple = (),
     seed: int = 0,
 ) -> Outcome:
     """Trains a scheme of the zoo on triangles, and searches both ways.
@@ -97,6 +99,7 @@ def play(
         batch_size: Pictures in a batch.
         pictures: Pictures that are judged, of each kind, 8 or more.
         threshold: Distance in pixels below which a picture is near, above 0.
+        options: Options of the row, in place of the game's own.
         seed: Seed of weights, triangles and latents.
 
     Returns:
@@ -105,8 +108,8 @@ def play(
         itself moved by a quarter, half or all of a pixel.
 
     Raises:
-        UsageError: If an option is out of range, or the variant does not play noise against a
-            discriminator.
+        UsageError: If an option is out of range or not one of the row's own, or the variant does
+            not play noise against a discriminator.
     """
     whole("pictures", pictures, _SHOWN)
     if not threshold > 0.0:
@@ -117,8 +120,8 @@ def play(
         DataSpec((SIZE, SIZE, 1)),
         lambda step, rows: drawn(random_codes(rows, seed, "training", step)),
         look=_sheet,
-        recipe=_RECIPE,
-        options={},
+        recipe=_RECIPE | _RECIPES.get(variant, {}),
+        options=dict(options),
         steps=steps,
         batch_size=batch_size,
         seed=seed,
@@ -135,6 +138,7 @@ def play(
         "batch_size": batch_size,
         "pictures": pictures,
         "threshold": threshold,
+        "options": dict(options),
         "seed": seed,
         **judged(good.distances, covered.distances, threshold),
         "controls": _controls(triangles, threshold, seed),

@@ -17,6 +17,7 @@ from tfgans import callbacks, factory, optimizers, registry
 from tfgans.callbacks import StepCallback
 from tfgans.errors import UsageError, whole
 from tfgans.growing import GrowingModel
+from tfgans.playground import moving
 from tfgans.variant import DataSpec, Variant
 
 
@@ -56,7 +57,7 @@ class Frames(StepCallback):
             axes.set_title(f"step {step:,}", fontsize=10)
             return [shown]
 
-        return FuncAnimation(figure, draw, frames=len(self.kept))
+        return moving(figure, draw, len(self.kept))
 
 
 def trained(

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from tfgans import losses, metrics, randomness
 from tfgans.errors import whole
-from tfgans.playground import Outcome, parts
+from tfgans.playground import Outcome, moving, parts
 
 REACH = 2.0 * np.pi  # x goes from minus it to it
 SAMPLES = 1000
@@ -126,8 +126,9 @@ def _drawn(frames) -> Figure:
         done, points, plane = frames[index]
         shown = axes.contourf(plane, levels, extent=_WINDOW, cmap="RdBu", alpha=0.6)
         _sine(axes)
-        axes.plot(*points.T, "k.", ms=2.5, alpha=0.6)
+        axes.plot(*points.T, "k.", ms=2.5, alpha=0.6, label="generated")
         axes.set_title(f"step {done:,}", fontsize=10)
+    panels[0, 0].legend(fontsize=8, loc="upper right", ncols=2)
     for axes in panels[1]:
         axes.set_xlabel("x")
     for axes in panels[:, 0]:
@@ -138,7 +139,7 @@ def _drawn(frames) -> Figure:
 
 def _sine(axes):
     across = np.linspace(-REACH, REACH, 200)
-    axes.plot(across, np.sin(across), color="tab:orange", lw=1.6)
+    axes.plot(across, np.sin(across), color="tab:orange", lw=1.6, label="the data")
     axes.set(xlim=_WINDOW[:2], ylim=_WINDOW[2:])
 
 
@@ -147,7 +148,8 @@ def _moving(frames) -> FuncAnimation:
     axes = figure.subplots()
     _sine(axes)
     axes.set(xlabel="x", ylabel="y")
-    (dots,) = axes.plot([], [], "k.", ms=2.5)
+    (dots,) = axes.plot([], [], "k.", ms=2.5, label="generated")
+    axes.legend(fontsize=8, loc="upper right", ncols=2)
 
     def draw(index):
         done, points, _ = frames[index]
@@ -155,4 +157,4 @@ def _moving(frames) -> FuncAnimation:
         axes.set_title(f"step {done:,}", fontsize=10)
         return [dots]
 
-    return FuncAnimation(figure, draw, frames=len(frames))
+    return moving(figure, draw, len(frames))

@@ -18,7 +18,7 @@ from scipy.special import expit, ndtr
 
 from tfgans import losses, penalties, randomness
 from tfgans.errors import UsageError, whole
-from tfgans.playground import Outcome, parts
+from tfgans.playground import Outcome, moving, parts
 
 _BEYOND = 5.0  # standard deviations that the line goes on beyond both means
 _POINTS = 401
@@ -208,4 +208,4 @@ def _moving(line, densities, frames, gap) -> FuncAnimation:
         axes.set_title(f"step {done:,}", fontsize=10)
         return list(lines.values())
 
-    return FuncAnimation(figure, draw, frames=len(frames))
+    return moving(figure, draw, len(frames))
