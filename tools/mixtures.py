@@ -16,6 +16,8 @@ import time
 
 import experiments
 
+from tfgans import runs
+
 # Scheme -> what it adds to the command.
 SCHEMES = {
     "gan": ["--variant=gan"],
@@ -29,7 +31,7 @@ SCHEMES = {
 }
 GAMES = ("ring", "grid")
 NAME = "mixtures"
-COLUMNS = {"modes": 1, "high_quality": 3, "spread": 2, "kl": 3}
+COLUMNS = {"modes": 1, "high_quality": 3, "spread": 2, "kl": 4}
 
 
 def main():
@@ -48,14 +50,21 @@ def main():
         experiments.write_tables(f"playground/{game}.md", {NAME: table(result[game])})
 
 
-def played(game, words):
-    """Returns what a game measured, with its command and the seconds that it took."""
+def played(game, words, folder=None):
+    """Returns what a game measured, with its command, seconds and cores.
+
+    Args:
+        game: Its name.
+        words: Of the command.
+        folder: For the pictures; by default they are not kept.
+    """
     told = {"command": " ".join(["python -m tfgans.playground", game, *words])}
+    told |= {"cores": runs.threads()["cores"], "git_revision": runs.git_revision()}
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "tfgans.playground", game, *words, "--json"]
         began = time.perf_counter()
         done = subprocess.run(
-            [*command, f"--out={scratch}"],
+            [*command, f"--out={folder or scratch}"],
             cwd=experiments.REPO,
             capture_output=True,
             text=True,
@@ -70,14 +79,19 @@ def played(game, words):
 
 
 def table(game):
-    """Returns Markdown: a scheme a row; failures stay in sight."""
-    rows = []
-    for scheme, runs in game.items():
-        found = [run for run in runs.values() if "failure" not in run]
+    """Returns Markdown: a scheme a row, and the data; failures stay in sight."""
+    rows, data = [], []
+    for scheme, at in game.items():
+        found = [run for run in at.values() if "failure" not in run]
         every = sum(run["modes"] == run["of"] for run in found)
         seconds = experiments.spread([run["seconds"] for run in found], 0)
-        figures = cells(list(runs.values()), COLUMNS)
-        rows.append([scheme, len(runs), *figures, f"{every} of {len(runs)}", seconds])
+        rows.append(
+            [scheme, len(at), *cells(list(at.values()), COLUMNS), f"{every} of {len(at)}", seconds]
+        )
+        for run in found[:1]:
+            figures = cells([{"modes": run["of"], **run["of_the_data"]}], COLUMNS)
+            data = [["the data", "", *figures, "", ""]]
+    rows += data
     return experiments.markdown(
         ["scheme", "seeds", "modes", "high quality", "spread", "KL", "found all", "seconds"], rows
     )

@@ -1,6 +1,7 @@
 """What the documents say of the code is what the code says."""
 
 import ast
+import importlib
 import json
 import pathlib
 import re
@@ -11,6 +12,7 @@ import pytest
 from tfgans import data, evaluation, features, registry, saved
 from tfgans.cli import parsing
 from tfgans.evaluation import Reference, Sample
+from tfgans.playground import GAMES
 
 ROWS = registry.list_variants()
 
@@ -173,6 +175,44 @@ def test_a_row_is_trained_and_judged_only_where_it_must_be(
     assert made(fingerprint="same", code_sha256="old") == []
     assert made(fingerprint="other", code_sha256="old") == ["train"]
     assert made(fingerprint=None, code_sha256="old") == ["train"]
+
+
+TABLES = dict.fromkeys(("five_ideas", "two_time_scales", "learning_rates", "growth"), "ideas.md")
+TABLES |= {"truncation": "ideas.md", "collapse": "stability.md", "perceptrons": "stability.md"}
+TABLES |= {"stacked": "playground/stacked.md"}
+
+
+@pytest.fixture(name="tools")
+def _tools(repo, monkeypatch):
+    """Imports tools as they are, for this test alone."""
+    monkeypatch.syspath_prepend(str(repo / "tools"))
+    names = {*TABLES, "experiments", "mixtures", "games"}
+    for name in names:
+        sys.modules.pop(name, None)
+    yield {name: importlib.import_module(name) for name in names}
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def test_tables_are_what_the_tools_write_of_the_results(repo, tools):
+    """So no figure has been written by hand, or outlived the run that it was of."""
+    read = tools["experiments"].read
+    wanted = [(TABLES[name], name, tools[name].table(read(name))) for name in TABLES if read(name)]
+    for game, runs in read("mixtures").items():
+        wanted.append((f"playground/{game}.md", "mixtures", tools["mixtures"].table(runs)))
+    for game, runs in read("games").items():
+        wanted.append((f"playground/{game}.md", "games", tools["games"].lines(game, runs)))
+    for document, name, lines in wanted:
+        text = (repo / "docs" / document).read_text("utf-8")
+        block = re.search(rf"<!-- {name} -->\n(.*?)<!-- end -->", text, re.DOTALL)
+        assert block is not None, (document, name)
+        assert block[1].splitlines() == lines, f"{document}: the table of {name}"
+    assert {name for _, name, _ in wanted} >= {"five_ideas", "collapse", "mixtures", "games"}
+
+
+def test_every_game_has_been_played_for_its_page(tools):
+    assert set(tools["experiments"].read("games")) == set(GAMES)
+    assert set(tools["games"].TABLES) == set(GAMES) - {"ring", "grid"}  # these have mixtures'
 
 
 def test_each_picture_of_latents_stands_below_its_command(repo, monkeypatch):
