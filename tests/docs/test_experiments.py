@@ -181,6 +181,7 @@ def test_mixtures_are_played_by_each_scheme_and_seed(tool, tmp_path, monkeypatch
         if "--variant=gan" in words:
             return {"command": "c", "failure": "exit code 1: broken"}
         facts = {"of": 8, "high_quality": 0.97, "spread": 0.5, "kl": 0.01, "seconds": 9.0}
+        facts["of_the_data"] = {"high_quality": 0.989, "spread": 0.97, "kl": 0.001}
         if "--seed=1" in words:
             facts |= {"spread": None, "kl": None}  # as where no point is near
         return {"command": "c", "modes": 7 if "--seed=1" in words else 8, **facts}
@@ -189,9 +190,10 @@ def test_mixtures_are_played_by_each_scheme_and_seed(tool, tmp_path, monkeypatch
     tool("mixtures", "--seeds", "0", "1", "2", "--schemes", "gan", "r1gan")
     assert len(played) == 2 * 2 * 3
     text = (tmp_path / "docs/playground/ring.md").read_text("utf-8")
-    figures = "7.7 ± 0.6 | 0.970 ± 0.000 | 0.50 ± 0.00 (1 without) | 0.010 ± 0.000 (1 without)"
+    figures = "7.7 ± 0.6 | 0.970 ± 0.000 | 0.50 ± 0.00 (1 without) | 0.0100 ± 0.0000 (1 without)"
     assert f"| r1gan | 3 | {figures} | 2 of 3 | 9 ± 0 |" in text
     assert "| gan | 3 |  (3 failed) |" in text
+    assert "| the data |  | 8.0 | 0.989 | 0.97 | 0.0010 |  |  |" in text
 
 
 def test_stacked_games_take_minutes(tool, tmp_path, monkeypatch):
