@@ -71,3 +71,38 @@ def test_it_is_read_back_from_its_config():
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert type(again) is optimizers.Adam
     assert again.get_config() == optimizer.get_config()
+
+
+def test_a_variable_that_joins_late_begins_as_one_that_is_there_from_the_start():
+    """The paper's first step is as long as the rate, whatever the gradient."""
+    early, late, alone = (keras.Variable(np.zeros(2)) for _ in range(3))
+    growing = optimizers.GrowingAdam(0.1, beta_1=0.5, beta_2=0.99)
+    growing.build([early, late])
+    for _ in range(100):
+        growing.apply([tf.constant([1.0, -2.0])], [early])
+    fresh = optimizers.Adam(0.1, beta_1=0.5, beta_2=0.99)
+    fresh.build([alone])
+    for step in range(4):
+        gradient = tf.constant([3.0, -1.0]) * (1.0 + step)
+        growing.apply([gradient, gradient], [early, late])
+        fresh.apply([gradient], [alone])
+        if step == 0:
+            np.testing.assert_allclose(late, [-0.1, 0.1], rtol=1e-5)
+        np.testing.assert_array_equal(late, alone)
+    counts = [one.numpy() for one in growing.variables if "count_" in one.path]
+    assert counts == [104, 4]
+
+
+def test_it_counts_in_graphs_too_and_is_adam_where_all_move_together():
+    def ends(kind):
+        variables = [keras.Variable(np.ones(2)), keras.Variable(np.ones((1, 1)))]
+        optimizer = kind(0.1, beta_1=0.0, beta_2=0.99)
+        optimizer.build(variables)
+        gradients = [tf.constant([1.0, -2.0]), tf.constant([[0.5]])]
+        step = tf.function(lambda: optimizer.apply(gradients, variables))
+        for _ in range(5):
+            step()
+        return [one.numpy() for one in variables]
+
+    for one, other in zip(ends(optimizers.Adam), ends(optimizers.GrowingAdam), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -147,7 +147,10 @@ VARIANTS = (
         name="stylegan",
         model=StyleGAN,
         networks={"generator": stylegan.generator, "discriminator": progan.discriminator},
-        optimizers={"g_optimizer": optimizers.Adam, "d_optimizer": optimizers.Adam},
+        optimizers={
+            "g_optimizer": optimizers.GrowingAdam,
+            "d_optimizer": optimizers.GrowingAdam,
+        },
         options={
             "ema_decay": 0.999,
             "generator.latent_dim": 64,
