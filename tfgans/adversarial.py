@@ -32,7 +32,8 @@ class AdversarialModel(GenerativeModel):
         alternate_every: Steps for which each player in turn trains while the other rests, first
             the discriminator, such as the batches of an epoch; 0: both train in each step.
         seed: Seed of every random number that training draws.
-        ema_decay: Decay of the averaged network that is sampled and exported; 0: no average.
+        ema_decay: Decay of the averaged network that is sampled and exported; 0: no average. At
+            step t it is (1 + t) / (10 + t) while that is less.
         latent_distribution: normal, or uniform on [-1, 1].
 
     Reference:

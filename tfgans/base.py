@@ -24,7 +24,8 @@ class GenerativeModel(Sampling, SerializableModel):
     Args:
         players: The networks by name; each becomes an attribute of that name.
         seed: Seed of every random number that training draws.
-        ema_decay: Decay of the averaged network that is sampled and exported; 0: no average.
+        ema_decay: Decay of the averaged network that is sampled and exported; 0: no average. At
+            step t it is (1 + t) / (10 + t) while that is less.
         latent_distribution: normal, or uniform on [-1, 1].
         classes: Labels of the training data; a network that takes a label is given only these.
         steps: Length of the run, for what is annealed over it.

@@ -101,20 +101,22 @@ def total(latents: np.ndarray, groups: Groups) -> np.ndarray:
     return np.asarray(sum(sign * latents[members].mean(axis=0) for sign, members in groups))
 
 
-def typical(latents: np.ndarray, *, uniform: bool = False) -> np.ndarray:
+def typical(latents: np.ndarray, *, uniform: bool = False, scale: float = 1.0) -> np.ndarray:
     """Brings latents to where those of training lie: to their length, or into their cube.
 
     Args:
         latents: float `(..., latent_dim)`.
         uniform: Whether latents are uniform on [-1, 1], instead of normal.
+        scale: Share of their usual length that normal latents have, below 1 if truncated.
 
     Returns:
-        float32 of the same shape, each of length sqrt(latent_dim), or cut to [-1, 1].
+        float32 of the same shape, each of length scale * sqrt(latent_dim), or cut to [-1, 1].
     """
     if uniform:
         return np.clip(latents, -1.0, 1.0).astype(np.float32)
     lengths = np.linalg.norm(latents, axis=-1, keepdims=True)
-    return (latents * np.sqrt(latents.shape[-1]) / np.maximum(lengths, 1e-12)).astype(np.float32)
+    length = scale * np.sqrt(latents.shape[-1])
+    return (latents * length / np.maximum(lengths, 1e-12)).astype(np.float32)
 
 
 def along(latents: np.ndarray, direction: np.ndarray, num: int) -> np.ndarray:
@@ -135,13 +137,15 @@ def along(latents: np.ndarray, direction: np.ndarray, num: int) -> np.ndarray:
     return (latents[:, None, :] + share * direction).astype(np.float32)
 
 
-def neighbours(latent: np.ndarray, num: int, seed: int) -> np.ndarray:
+def neighbours(latent: np.ndarray, num: int, seed: int, scale: float = 1.0) -> np.ndarray:
     """Returns `num` latents around one, itself in the middle: a uniform noise is added.
+
+    The noise goes to `NEIGHBOUR_RANGE` times the scale, which is that of `typical`.
 
     Reference:
         Radford et al., 2015, arXiv:1511.06434, Figure 7.
     """
     generator = np.random.default_rng(seed)
-    noise = generator.uniform(-NEIGHBOUR_RANGE, NEIGHBOUR_RANGE, (num, latent.size))
+    noise = scale * generator.uniform(-NEIGHBOUR_RANGE, NEIGHBOUR_RANGE, (num, latent.size))
     noise[num // 2] = 0.0
     return (latent + noise).astype(np.float32)

@@ -79,14 +79,16 @@ def arithmetic(model, *, arithmetic, num=None, seed=0, label=None, truncation=No
     asked = None if label is None else number_of(model, label)
     drawn = _latents(model, num, seed, truncation)
     rows = [np.stack([*drawn[members], drawn[members].mean(axis=0)]) for _, members in groups]
-    rows = [np.concatenate([row[:-1], _typical(model, row[-1:])]) for row in rows]
+    how = {"uniform": model.uniform, "scale": _scale(model, drawn, truncation)}
+    rows = [np.concatenate([row[:-1], latents.typical(row[-1:], **how)]) for row in rows]
     found = latents.total(drawn, groups)
     if latents.is_direction(groups):
         used = {member for _, members in groups for member in members}
         others = [index for index in range(num) if index not in used][:ROWS]
-        rows += list(_typical(model, latents.along(drawn[others], found, COLUMNS)))
+        rows += list(latents.typical(latents.along(drawn[others], found, COLUMNS), **how))
     else:
-        rows.append(latents.neighbours(_typical(model, found), COLUMNS, seed))
+        place = latents.typical(found, **how)
+        rows.append(latents.neighbours(place, COLUMNS, seed, how["scale"]))
     return [_pictures(model, row, asked, truncation) for row in rows]
 
 
@@ -177,8 +179,11 @@ def _latents(model, num, seed, truncation):
     return randomness.latent(num, model.latent_dim, seed, threshold, uniform=model.uniform).numpy()
 
 
-def _typical(model, rows):
-    return latents.typical(rows, uniform=model.uniform)
+def _scale(model, drawn, truncation):
+    """Returns which share of their usual length truncated latents have."""
+    if truncation is None or model.num_styles:
+        return 1.0
+    return float(np.linalg.norm(drawn, axis=1).mean() / math.sqrt(model.latent_dim))
 
 
 def _pictures(model, rows, label, truncation):

@@ -201,6 +201,16 @@ def test_sums_count_pictures_as_the_grid_of_the_seed_shows_them(draw, trained, f
     assert_apart(direction[[5]], direction[[13]])
 
 
+def test_sums_of_truncated_latents_are_as_short_as_they_are(draw, trained, folder):
+    drawn = draw("--num=8", "--seed=5", "--label=3", "--truncation=0.1", "--arithmetic=1,4-7")
+    short = randomness.latent(8, 4, 5, 0.1).numpy()
+    mean, length = short[[1, 4]].mean(axis=0), np.linalg.norm(short, axis=1).mean()
+    wanted = np.array([length * mean / np.linalg.norm(mean)])
+    drawer = saved.load_saved_model(folder / trained["export_dir"])
+    wanted = images.to_uint8(drawer.generate(wanted, np.full(1, 3))).astype(int)
+    assert_close(drawn[[2]], wanted)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

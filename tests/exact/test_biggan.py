@@ -9,7 +9,15 @@ import pytest
 
 import tfgans
 from tfgans import DataSpec, UsageError
-from tfgans.layers import BatchNormalization, ConditionalBatchNormalization, Conv2D, UpsampleConv
+from tfgans.layers import (
+    BatchNormalization,
+    ConditionalBatchNormalization,
+    Conv2D,
+    ConvMeanPool,
+    SelfAttention,
+    SpectralNormalization,
+    UpsampleConv,
+)
 from tfgans.networks import biggan
 
 TINY = {"ch": 1, "chunk_dim": 2, "shared_dim": 3}
@@ -76,6 +84,34 @@ def test_each_block_has_its_chunk_and_the_label():
         changed.append([not np.allclose(one, two, atol=1e-7) for one, two in pairs])
     first = [row.index(True) for row in changed]
     assert first == [0, 0, 2, 4]  # chunk k makes block k, and the first one the first map
+
+
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_kernels_are_orthogonal_at_first_and_spectrally_normalised(player):
+    """All but the shared embedding's, which is orthogonal only."""
+    options = {**TINY, "attention": 8} if player == "generator" else {"ch": 1, "attention": 4}
+    network = getattr(biggan, player)(DataSpec((8, 8, 3), 5), **options)
+    layers = list(network._flatten_layers())
+    kinds = (Conv2D, ConvMeanPool, UpsampleConv, keras.layers.Conv2D, keras.layers.Dense)
+    normalised = [layer.layer for layer in layers if isinstance(layer, SpectralNormalization)]
+    attention = [layer for layer in layers if isinstance(layer, SelfAttention)]
+    assert len(attention) == 1
+    assert attention[0].spectral_norm
+    within = [id(layer) for layer in attention[0]._flatten_layers()]
+    free = []
+    for layer in layers:
+        if isinstance(layer, kinds):
+            assert isinstance(layer.kernel_initializer, keras.initializers.Orthogonal), layer.path
+            if not any(layer is one for one in normalised) and id(layer) not in within:
+                free.append(layer.name)
+    assert free == (["shared_embedding"] if player == "generator" else [])
+
+
+def test_no_relu_is_on_the_pictures():
+    network = biggan.discriminator(DataSpec((8, 8, 3), 5), ch=1, attention=0)
+    takers = [node.operation for node in network.get_layer("image")._outbound_nodes]
+    assert len(takers) == 2  # the first convolution and the shortcut's
+    assert all(isinstance(taker, SpectralNormalization) for taker in takers)
 
 
 def test_too_large_pictures_are_refused():

@@ -241,11 +241,31 @@ def test_clones_and_configs_are_the_same_network(network, policy):
 # What the layers do.
 
 
-def test_progan_s_latent_is_of_one_length_and_its_pictures_are_linear():
+@pytest.mark.parametrize("name", GENERATORS)
+def test_latents_are_of_one_length(name):
+    network = GENERATORS[name]()
+    for index, variable in enumerate(network.trainable_variables):
+        if variable.name == "bias":  # of which nothing scales with the latent
+            variable.assign(normal(*variable.shape, seed=index))
+    inputs = inputs_of(network)
+    longer = {key: 9 * one if "latent" in key else one for key, one in inputs.items()}
+    np.testing.assert_allclose(network(longer), network(inputs), rtol=0, atol=1e-4)
+    other = {key: 1 + one if "latent" in key else one for key, one in inputs.items()}
+    assert np.abs(network(other) - network(inputs)).max() > 0.1
+
+
+def test_progan_s_gains_are_he_s_but_for_the_ends():
+    gains = [
+        [layer.gain for layer in NETWORKS[player]().networks[-1].layers if hasattr(layer, "gain")]
+        for player in ("progan", "discriminator")
+    ]
+    np.testing.assert_allclose(gains[0], [2**0.5 / 4, *[2**0.5] * 5, 1.0])
+    np.testing.assert_allclose(gains[1], [*[2**0.5] * 7, 1.0])
+
+
+def test_progan_s_pictures_are_linear():
     network = GENERATORS["progan"]()
     latent = normal(3, 5)
-    longer = network({"latent": 9 * latent})
-    np.testing.assert_allclose(network({"latent": latent}), longer, rtol=0, atol=1e-3)
     kernel = network.networks[-1].layers[-2].layer.kernel
     before = network({"latent": latent}).numpy()
     kernel.assign(3 * kernel)

@@ -80,6 +80,8 @@ def test_typical_latents_have_the_length_of_training_or_lie_in_its_cube():
     np.testing.assert_allclose(lengths, math.sqrt(64), rtol=1e-6)
     assert np.abs(latents.typical(7 * ENDS, uniform=True)).max() == 1.0
     assert not latents.typical(np.zeros((1, 3))).any()
+    short = np.linalg.norm(latents.typical(7 * ENDS, scale=0.25), axis=-1)
+    np.testing.assert_allclose(short, lengths / 4, rtol=1e-6)
 
 
 def test_along_a_direction_the_latent_itself_is_the_middle():
@@ -95,6 +97,8 @@ def test_neighbours_lie_around_their_latent():
     noise = found - ENDS[0, 0].astype(np.float32)
     assert 0.2 < np.abs(noise).max() <= latents.NEIGHBOUR_RANGE + 1e-6
     assert np.array_equal(found, latents.neighbours(ENDS[0, 0], 9, seed=3))
+    near = latents.neighbours(ENDS[0, 0], 9, seed=3, scale=0.1)
+    np.testing.assert_allclose(near - ENDS[0, 0], 0.1 * (found - ENDS[0, 0]), atol=1e-6)
 
 
 def test_latents_of_a_sample_are_those_of_its_pictures():

@@ -257,6 +257,18 @@ SETTINGS = {  # what the papers and the courses say
     "sngan": adam(2e-4, 0.5)
     | {"n_critic": 1, "discriminator.spectral_norm": True, "discriminator.batch_norm": False},
     "sngan_resnet": adam(2e-4, 0.0, 0.9) | {"n_critic": 5, "discriminator.num_flat_blocks": 2},
+    "cgan": adam(2e-4, 0.5) | {"n_critic": 1, "discriminator.labels": "given"},
+    "acgan": {"class_weight": 1.0, "n_critic": 1, "discriminator.labels": "told"},
+    "sngan_projection": adam(1e-3, 0.0, 0.9) | {"n_critic": 5, "generator.labels": True},
+    "ttur": {"g_optimizer.learning_rate": 1e-4, "d_optimizer.learning_rate": 3e-4, "n_critic": 1},
+    "sagan": {"n_critic": 1, "generator.spectral_norm": True, "g_optimizer.beta_1": 0.0}
+    | {"g_optimizer.beta_2": 0.9, "generator.attention": 14, "discriminator.attention": 14},
+    "biggan": {"n_critic": 2, "orthogonal_weight": 1e-4, "ema_decay": 0.9999},
+    "progan": adam(1e-3, 0.0, 0.99)
+    | {"gp_weight": 10.0, "drift_weight": 0.001, "n_critic": 1, "ema_decay": 0.999}
+    | {"g_optimizer.epsilon": 1e-8, "d_optimizer.epsilon": 1e-8},
+    "stylegan": {"r1_weight": 10.0, "mixing": 0.9, "generator.mapping_multiplier": 0.01}
+    | {"generator.num_mapping_layers": 8, "g_optimizer.beta_1": 0.0, "g_optimizer.beta_2": 0.99},
     "vae": {"kl_weight": 1.0, "reconstruction_weight": 1.0, "encoder.width": 256},
 }
 

@@ -49,7 +49,7 @@ class ACGAN(AdversarialModel):
         self.real_target = tricks.checked_target(real_target)
 
     def train_step(self, batch):
-        """One step of each player, on L_C + L_S and on L_C - L_S."""
+        """A step of D on L_C + L_S, then of G on L_C and the non-saturating loss of the source."""
         for part in self.critic_batches(batch):
             d_loss, d_class_loss = self.discriminator_step(part, self.discriminator_terms)
         g_loss, g_class_loss = self.generator_step(part, self.generator_terms)

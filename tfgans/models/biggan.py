@@ -31,7 +31,7 @@ class BigGAN(AdversarialModel):
 
     Args:
         orthogonal_weight: Weight of the generator's orthogonal regulariser, beta of Equation 3
-            (public code, which adds half the derivative, has twice as much of it).
+            (public code adds half of this term's derivative: its 1e-4 is 5e-5 here).
 
     Reference:
         Brock et al., 2018, arXiv:1809.11096, Section 3.1, Equation 3, and Appendix C.

@@ -6,8 +6,9 @@
     python generate.py --model=saved_models/sagan --label=all --out=classes.png
 
 The scheme is the hinge GAN's with one critic step; the networks are SN-GAN's, told the class. The
-paper attends at maps of 32x32 in pictures of 128x128 (`attention=32`, with `pyramid=true`); digits
-of 28x28 have it at 14x14. The networks are narrower than the paper's, and both rates five times its
+paper attends at maps of 32x32 in pictures of 128x128 (`attention=32`, with `pyramid=true`, of which
+the first convolution of a block of D keeps the block's width where the authors' widens); digits of
+28x28 have it at 14x14. The networks are narrower than the paper's, and both rates five times its
 1e-4 and 4e-4: of so few steps a class does not learn its scales and shifts by those. What is
 sampled is an averaged generator (`ema_decay`), which the paper does not have.
 """

@@ -8,10 +8,10 @@
 
 The scheme is the hinge GAN's, the networks are those of `sngan_resnet`, told the class. From 64x64
 on, `--set generator.pyramid=true discriminator.pyramid=true discriminator.num_flat_blocks=1` gives
-the papers' shapes, whose widths double; their last block of D halves once more, ours keeps its 4x4
-maps. The rates are the highest that the spectral normalisation paper tries (its settings D to F),
-five times the usual: of so few steps a class does not learn its scales and shifts by those. What is
-sampled is an averaged generator (`ema_decay`), which the paper does not have.
+the papers' shapes, whose widths double; at 64x64 their last block of D halves once more, ours keeps
+its 4x4 maps. The rates are the highest that the spectral normalisation paper tries (its settings D
+to F), five times the usual: of so few steps a class does not learn its scales and shifts by those.
+What is sampled is an averaged generator (`ema_decay`), which the paper does not have.
 """
 
 from tfgans import optimizers

@@ -4,10 +4,11 @@
 
     python train.py --variant=ttur
 
-The scheme and the networks are WGAN-GP's. At rates a(n) and b(n) with b(n) / a(n) -> 0 (theta with
-b the slow generator, the discriminator with a quick enough to be at its optimum) the game converges
-to a local Nash equilibrium. `wgan_gp_paper` is the other way to such a critic, five steps of it for
-one of the generator: docs/results/two_time_scales.json compares both at equal compute.
+The scheme and the networks are WGAN-GP's. At rates b(n) of the discriminator and a(n) of the
+generator with a(n) / b(n) -> 0, so that the discriminator is quick enough to be at its optimum, the
+game converges to a local Nash equilibrium. `wgan_gp_paper` is the other way to such a critic, five
+steps of it for one of the generator: docs/results/two_time_scales.json compares both at equal
+compute.
 """
 
 from tfgans import optimizers

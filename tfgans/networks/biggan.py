@@ -40,12 +40,12 @@ _FLAT = {1: (4, 4), 2: (4, 4), 3: (4, 4), 4: (16,), 5: (16,), 6: (16,)}
 
 
 def generator(data: DataSpec, *, ch=96, chunk_dim=20, shared_dim=128, attention=64):
-    """Builds one residual block for each doubling; every kernel is spectrally normalised.
+    """Builds one residual block for each doubling, with spectral normalisation.
 
-    The latent is cut into chunks: the first makes the first map, and each of the others, joined to
-    an embedding of the label that all blocks share, scales and shifts the batch normalisations of
-    a block. At 128x128 and ch 96: 16 (4x4) - 16 - 8 - 4 - 2 - 1 times ch channels, 70,433,988
-    trainable parameters with 1,000 classes.
+    Every kernel has it but the shared embedding's. The latent is cut into chunks: the first makes
+    the first map, and each of the others, joined to an embedding of the label that all blocks
+    share, scales and shifts the batch normalisations of a block. At 128x128 and ch 96: 16 (4x4) -
+    16 - 8 - 4 - 2 - 1 times ch channels, 70,433,988 trainable parameters with 1,000 classes.
 
     Args:
         data: Shape of the pictures, 8 to 511 pixels a side, and their classes.
