@@ -175,7 +175,7 @@ VARIANTS = (
             "generator.width": 4,
             "discriminator.width": 4,
         },
-        steps=4000,
+        steps=10000,
         batch_size=32,
     ),
 )
