@@ -1,6 +1,6 @@
 """Does the collapse watch tell the games that fail, and leave the others alone?
 
-    python tools/collapse.py [--seeds 0 1] [--games "nsgan, fast generator" ...]
+    python tools/collapse.py [--seeds 0 1 2] [--games "nsgan, fast generator" ...]
 
 Trains small networks on the digits, by games that should go well and games made to fail, each way
 that the watch knows. What a run came to is measured, not taken for granted: it has failed if its
@@ -55,7 +55,7 @@ NAME = "collapse"
 def main():
     """Trains and judges what is missing, and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1], help="default 0 1")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default 0 1 2")
     parser.add_argument("--games", nargs="+", default=list(GAMES), help="default all")
     parser.add_argument("--cost", nargs="*", metavar="ROW", help="rows whose watch is timed")
     given = parser.parse_args()

@@ -227,8 +227,8 @@ def test_the_watch_is_judged_by_what_runs_came_to(tool, tmp_path, monkeypatch):
     monkeypatch.setattr(collapse, "trained", trained)
     tool("collapse", "--games", "nsgan", "vae")
     text = (tmp_path / "docs/stability.md").read_text("utf-8")
-    assert "| nsgan | 2000 | 0.01, 0.01 | 1 of 2 | mode collapse |" in text
-    assert "Of 2 runs that failed (recall below 0.05) 1 were told; of 2 that did not, 0." in text
+    assert "| nsgan | 2000 | 0.01, 0.01, 0.01 | 1 of 3 | mode collapse |" in text
+    assert "Of 3 runs that failed (recall below 0.05) 1 were told; of 3 that did not, 0." in text
 
 
 def test_perceptrons_are_given_minutes(tool, tmp_path, monkeypatch):
