@@ -128,7 +128,7 @@ def _drawn(frames) -> Figure:
         _sine(axes)
         axes.plot(*points.T, "k.", ms=2.5, alpha=0.6, label="generated")
         axes.set_title(f"step {done:,}", fontsize=10)
-    panels[0, 0].legend(fontsize=8, loc="upper right", ncols=2)
+    panels[0, 0].legend(fontsize=8, loc="lower left", ncols=2)
     for axes in panels[1]:
         axes.set_xlabel("x")
     for axes in panels[:, 0]:
