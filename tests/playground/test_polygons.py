@@ -145,6 +145,19 @@ def test_the_same_seed_gives_the_same_facts():
     assert begun() == begun.__wrapped__()
 
 
+def test_options_of_the_scheme_are_its_own():
+    """wgan_gp has the paper's five critic steps here, or as many as are asked for."""
+    short = {"variant": "wgan_gp", "steps": 2, "batch_size": 4, "pictures": 8}
+    asked, usual, five = (
+        polygons.play(**short, options=options).facts["weights_sha256"]
+        for options in ((("n_critic", 1),), (), (("n_critic", 5),))
+    )
+    assert usual == five
+    assert asked != usual
+    with pytest.raises(UsageError, match="no_such"):
+        polygons.play(**short, options=(("no_such", 1),))
+
+
 def test_triangles_depend_on_seed_stream_and_step():
     drawn = {
         tuple(polygons.random_codes(4, seed, stream, step).numpy().flat)
