@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from tfgans import UsageError
 from tfgans.networks import mlp
@@ -146,4 +146,6 @@ def test_the_command_prints_modes_and_quality_and_moves(capsys, tmp_path):
     assert told["options"] == {"discriminator.packing": 2}
     assert told["of_the_data"]["high_quality"] == pytest.approx(0.98889, abs=1e-5)
     with Image.open(tmp_path / "animation.gif") as animation:
-        assert animation.n_frames == 3
+        shown = [one.info["duration"] for one in ImageSequence.Iterator(animation)]
+        assert len(shown) >= 3
+        assert sum(shown) == 100 * (3 + 15)  # milliseconds; the last one rests
