@@ -107,13 +107,14 @@ def typical(latents: np.ndarray, *, uniform: bool = False, scale: float = 1.0) -
     Args:
         latents: float `(..., latent_dim)`.
         uniform: Whether latents are uniform on [-1, 1], instead of normal.
-        scale: Share of their usual length that normal latents have, below 1 if truncated.
+        scale: Share of their usual length, or of their cube's side; below 1 if truncated.
 
     Returns:
-        float32 of the same shape, each of length scale * sqrt(latent_dim), or cut to [-1, 1].
+        float32 of the same shape, each of length scale * sqrt(latent_dim), or cut to
+        [-scale, scale].
     """
     if uniform:
-        return np.clip(latents, -1.0, 1.0).astype(np.float32)
+        return np.clip(latents, -scale, scale).astype(np.float32)
     lengths = np.linalg.norm(latents, axis=-1, keepdims=True)
     length = scale * np.sqrt(latents.shape[-1])
     return (latents * length / np.maximum(lengths, 1e-12)).astype(np.float32)

@@ -4,6 +4,7 @@ Each function takes a `tfgans.saved.SavedGenerator` and returns a list of uint8 
 `(n, height, width, channels)`, the rows of a picture. Labels are given by number or name.
 """
 
+import functools
 import math
 import re
 
@@ -79,16 +80,16 @@ def arithmetic(model, *, arithmetic, num=None, seed=0, label=None, truncation=No
     asked = None if label is None else number_of(model, label)
     drawn = _latents(model, num, seed, truncation)
     rows = [np.stack([*drawn[members], drawn[members].mean(axis=0)]) for _, members in groups]
-    how = {"uniform": model.uniform, "scale": _scale(model, drawn, truncation)}
-    rows = [np.concatenate([row[:-1], latents.typical(row[-1:], **how)]) for row in rows]
+    scale = _scale(model, drawn, truncation)
+    typical = functools.partial(latents.typical, uniform=model.uniform, scale=scale)
+    rows = [np.concatenate([row[:-1], typical(row[-1:])]) for row in rows]
     found = latents.total(drawn, groups)
     if latents.is_direction(groups):
         used = {member for _, members in groups for member in members}
         others = [index for index in range(num) if index not in used][:ROWS]
-        rows += list(latents.typical(latents.along(drawn[others], found, COLUMNS), **how))
+        rows += list(typical(latents.along(drawn[others], found, COLUMNS)))
     else:
-        place = latents.typical(found, **how)
-        rows.append(latents.neighbours(place, COLUMNS, seed, how["scale"]))
+        rows.append(latents.neighbours(typical(found), COLUMNS, seed, scale))
     return [_pictures(model, row, asked, truncation) for row in rows]
 
 
@@ -172,17 +173,21 @@ def _latents(model, num, seed, truncation):
         raise UsageError("this SavedModel has no latents to walk between")
     if num > MOST:
         raise UsageError(f"num={num} latents are more than {MOST}")
-    # Where there are styles, these are truncated instead.
-    untouched = truncation is None or model.num_styles
-    threshold = math.inf if untouched else checked_truncation(truncation)
-    seed = whole("seed", seed)
+    threshold, seed = _threshold(model, truncation), whole("seed", seed)
     return randomness.latent(num, model.latent_dim, seed, threshold, uniform=model.uniform).numpy()
 
 
+def _threshold(model, truncation):
+    """Returns where latents are cut off; where there are styles, these are truncated instead."""
+    untouched = truncation is None or model.num_styles
+    return math.inf if untouched else checked_truncation(truncation)
+
+
 def _scale(model, drawn, truncation):
-    """Returns which share of their usual length truncated latents have."""
-    if truncation is None or model.num_styles:
-        return 1.0
+    """Returns which share of their length, or of their cube's side, truncation leaves latents."""
+    threshold = _threshold(model, truncation)
+    if model.uniform or math.isinf(threshold):
+        return min(threshold, 1.0)
     return float(np.linalg.norm(drawn, axis=1).mean() / math.sqrt(model.latent_dim))
 
 

@@ -1,4 +1,4 @@
-"""What the experiments share: runs of train.py that are judged, results as JSON, tables."""
+"""What the experiments share: runs that are judged, games that are played, JSON, tables."""
 
 import itertools
 import json
@@ -8,6 +8,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import keras
@@ -36,9 +37,7 @@ def run(words, scratch, *judging):
     told = {"command": " ".join(["python train.py", *words])}
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or [""])[-1]
-        failure = f"exit code {done.returncode}: {_plain(last, scratch)}"
-        return {**told, "failure": failure, "told": []}
+        return {**told, "failure": _failure(done).replace(str(scratch), "RUN"), "told": []}
     card = json.loads(pathlib.Path(scratch, "export", "card.json").read_text(encoding="utf-8"))
     return {
         **told,
@@ -52,8 +51,37 @@ def run(words, scratch, *judging):
     }
 
 
-def _plain(line, scratch):
-    return line.replace(str(scratch), "RUN")
+def _failure(done):
+    """Returns the exit code and the last line that a process has said."""
+    last = (done.stderr.strip().splitlines() or [""])[-1]
+    return f"exit code {done.returncode}: {last}"
+
+
+def play(game, words, folder=None):
+    """Returns what a game measured, with its command, seconds and cores.
+
+    Args:
+        game: Its name.
+        words: Of the command.
+        folder: For the pictures; by default they are not kept.
+    """
+    told = {"command": " ".join(["python -m tfgans.playground", game, *words])}
+    told |= {"cores": runs.threads()["cores"], "git_revision": runs.git_revision()}
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, "-m", "tfgans.playground", game, *words, "--json"]
+        began = time.perf_counter()
+        done = subprocess.run(
+            [*command, f"--out={folder or scratch}"],
+            cwd=REPO,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        return {**told, "failure": _failure(done)}
+    facts = json.loads(done.stdout.splitlines()[-1])
+    del facts["files"]
+    return {**told, "seconds": round(time.perf_counter() - began, 1), **facts}
 
 
 def step_times(games, dataset, image_size=None, batch_size=64, rounds=9, steps=10):

@@ -9,7 +9,6 @@ docs/results/playground/NAME/, docs/results/games.json, game by game, and the ta
 import argparse
 
 import experiments
-import mixtures
 
 from tfgans.playground import GAMES
 
@@ -30,8 +29,8 @@ def main():
     for game in given.games or [name for name in RUNS if name not in result]:
         folder = experiments.RESULTS / "playground" / game
         first, *others = RUNS[game]
-        result[game] = [mixtures.played(game, first, folder)]
-        result[game] += [mixtures.played(game, words) for words in others]
+        result[game] = [experiments.play(game, first, folder)]
+        result[game] += [experiments.play(game, words) for words in others]
         experiments.write(NAME, result)
     for game, runs in result.items():
         experiments.write_tables(f"playground/{game}.md", {NAME: lines(game, runs)})
@@ -39,6 +38,9 @@ def main():
 
 def lines(game, runs):
     """Returns Markdown: what a game measured, if there is a table of it, and how long it took."""
+    failed = [f"`{run['command']}`: {run['failure']}" for run in runs if "failure" in run]
+    if failed:
+        return failed
     table = TABLES[game](runs) if game in TABLES else []
     seconds = ", ".join(f"{run['seconds']:.0f}" for run in runs)
     cores = runs[0]["cores"]
@@ -133,11 +135,14 @@ def _code(name):
 
 
 TABLES = {
-    each.__name__: each
-    for each in (
-        *(bilinear, saturation, sine, two_gaussians),
-        *(density_ratio, parallel_lines, polygons, stacked),
-    )
+    "bilinear": bilinear,
+    "saturation": saturation,
+    "sine": sine,
+    "two_gaussians": two_gaussians,
+    "density_ratio": density_ratio,
+    "parallel_lines": parallel_lines,
+    "polygons": polygons,
+    "stacked": stacked,
 }
 
 

@@ -8,15 +8,8 @@ docs/playground/ring.md and grid.md.
 """
 
 import argparse
-import json
-import subprocess
-import sys
-import tempfile
-import time
 
 import experiments
-
-from tfgans import runs
 
 # Scheme -> what it adds to the command.
 SCHEMES = {
@@ -44,38 +37,12 @@ def main():
     for game in GAMES:
         experiments.fill(
             *(NAME, result, result.setdefault(game, {}), given.schemes, given.seeds),
-            lambda scheme, seed, game=game: played(game, [*SCHEMES[scheme], f"--seed={seed}"]),
+            lambda scheme, seed, game=game: experiments.play(
+                game, [*SCHEMES[scheme], f"--seed={seed}"]
+            ),
         )
     for game in GAMES:
         experiments.write_tables(f"playground/{game}.md", {NAME: table(result[game])})
-
-
-def played(game, words, folder=None):
-    """Returns what a game measured, with its command, seconds and cores.
-
-    Args:
-        game: Its name.
-        words: Of the command.
-        folder: For the pictures; by default they are not kept.
-    """
-    told = {"command": " ".join(["python -m tfgans.playground", game, *words])}
-    told |= {"cores": runs.threads()["cores"], "git_revision": runs.git_revision()}
-    with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "tfgans.playground", game, *words, "--json"]
-        began = time.perf_counter()
-        done = subprocess.run(
-            [*command, f"--out={folder or scratch}"],
-            cwd=experiments.REPO,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [""])[-1]
-        return {**told, "failure": f"exit code {done.returncode}: {last}"}
-    facts = json.loads(done.stdout.splitlines()[-1])
-    del facts["files"]
-    return {**told, "seconds": round(time.perf_counter() - began, 1), **facts}
 
 
 def table(game):
@@ -88,12 +55,12 @@ def table(game):
         rows.append(
             [scheme, len(at), *cells(list(at.values()), COLUMNS), f"{every} of {len(at)}", seconds]
         )
-        for run in found[:1]:
-            figures = cells([{"modes": run["of"], **run["of_the_data"]}], COLUMNS)
-            data = [["the data", "", *figures, "", ""]]
-    rows += data
+        if found:
+            of_the_data = {"modes": found[0]["of"], **found[0]["of_the_data"]}
+            data = [["the data", "", *cells([of_the_data], COLUMNS), "", ""]]
     return experiments.markdown(
-        ["scheme", "seeds", "modes", "high quality", "spread", "KL", "found all", "seconds"], rows
+        ["scheme", "seeds", "modes", "high quality", "spread", "KL", "found all", "seconds"],
+        [*rows, *data],
     )
 
 

@@ -42,14 +42,14 @@ def main():
 
 def played(words, minutes):
     """Returns what the game measured after so many minutes, start and counting included."""
-    probes = [mixtures.played("stacked", [*words, f"--steps={steps}"]) for steps in PROBES]
+    probes = [experiments.play("stacked", [*words, f"--steps={steps}"]) for steps in PROBES]
     broken = [probe for probe in probes if "failure" in probe]
     if broken:
         return broken[0]
     first, second = (probe["seconds"] for probe in probes)
     pace = (PROBES[1] - PROBES[0]) / (second - first)
     steps = round(PROBES[1] + pace * (60.0 * minutes - second))
-    return mixtures.played("stacked", [*words, f"--steps={steps}"])
+    return experiments.play("stacked", [*words, f"--steps={steps}"])
 
 
 def table(result):

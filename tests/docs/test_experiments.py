@@ -9,7 +9,7 @@ import pytest
 from tfgans import registry
 
 COMMON = ("experiments", "five_ideas", "two_time_scales", "learning_rates", "growth", "truncation")
-COMMON += ("mixtures", "collapse", "perceptrons", "stacked")
+COMMON += ("mixtures", "collapse", "perceptrons", "stacked", "games")
 WITH_TABLES = ("ideas.md", "stability.md")
 WITH_TABLES += tuple(f"playground/{game}.md" for game in ("ring", "grid", "stacked"))
 
@@ -172,7 +172,7 @@ def test_truncation_follows_the_thresholds(tool, repo, tmp_path, monkeypatch):
 
 
 def test_mixtures_are_played_by_each_scheme_and_seed(tool, tmp_path, monkeypatch):
-    import mixtures
+    import experiments
 
     played = []
 
@@ -186,7 +186,7 @@ def test_mixtures_are_played_by_each_scheme_and_seed(tool, tmp_path, monkeypatch
             facts |= {"spread": None, "kl": None}  # as where no point is near
         return {"command": "c", "modes": 7 if "--seed=1" in words else 8, **facts}
 
-    monkeypatch.setattr(mixtures, "played", play)
+    monkeypatch.setattr(experiments, "play", play)
     tool("mixtures", "--seeds", "0", "1", "2", "--schemes", "gan", "r1gan")
     assert len(played) == 2 * 2 * 3
     text = (tmp_path / "docs/playground/ring.md").read_text("utf-8")
@@ -197,7 +197,7 @@ def test_mixtures_are_played_by_each_scheme_and_seed(tool, tmp_path, monkeypatch
 
 
 def test_stacked_games_take_minutes(tool, tmp_path, monkeypatch):
-    import mixtures
+    import experiments
 
     def play(game, words):
         steps = int(words[-1].partition("=")[2])
@@ -205,12 +205,32 @@ def test_stacked_games_take_minutes(tool, tmp_path, monkeypatch):
         floors = {"real digits": {**told, "kl": 0.02}}
         return {"steps": steps, "seconds": 20.0 + 0.1 * steps, **told, "floors": floors}
 
-    monkeypatch.setattr(mixtures, "played", play)
+    monkeypatch.setattr(experiments, "play", play)
     _, result = tool("stacked", "--minutes", "10", "--schemes", "r1gan")
     assert result["r1gan"]["0"]["seconds"] == pytest.approx(600)
     text = (tmp_path / "docs/playground/stacked.md").read_text("utf-8")
     assert "| r1gan | 5800 | 10 | 0.100 | 900 | 1000 | 0.90 |" in text
     assert "| real digits |  |  | 0.020 | 900 | 1000 | 0.90 |" in text
+
+
+def test_games_that_are_named_are_played_and_failures_are_told(tool, tmp_path, monkeypatch):
+    import experiments
+
+    folders = []
+
+    def play(game, words, folder=None):
+        folders.append(folder)
+        if game == "grid":
+            return {"command": "c grid", "failure": "exit code 1: broken"}
+        return {"command": "c", "seconds": 9.2, "cores": 2}
+
+    monkeypatch.setattr(experiments, "play", play)
+    _, result = tool("games", "ring", "grid")
+    assert list(result) == ["ring", "grid"]
+    assert folders == [tmp_path / "docs/results/playground" / game for game in result]
+    assert "\nTook 9 s on 2 cores (" in (tmp_path / "docs/playground/ring.md").read_text("utf-8")
+    grid = (tmp_path / "docs/playground/grid.md").read_text("utf-8")
+    assert "\n`c grid`: exit code 1: broken\n" in grid
 
 
 def test_the_watch_is_judged_by_what_runs_came_to(tool, tmp_path, monkeypatch):

@@ -80,6 +80,7 @@ def test_typical_latents_have_the_length_of_training_or_lie_in_its_cube():
     np.testing.assert_allclose(lengths, math.sqrt(64), rtol=1e-6)
     assert np.abs(latents.typical(7 * ENDS, uniform=True)).max() == 1.0
     assert not latents.typical(np.zeros((1, 3))).any()
+    assert np.abs(latents.typical(7 * ENDS, uniform=True, scale=0.25)).max() == 0.25
     short = np.linalg.norm(latents.typical(7 * ENDS, scale=0.25), axis=-1)
     np.testing.assert_allclose(short, lengths / 4, rtol=1e-6)
 

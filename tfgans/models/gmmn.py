@@ -8,9 +8,8 @@
 The loss is the maximum mean discrepancy of the pixels of a batch, so batches are large. The
 perceptron has four layers of 256 units, the authors' for MNIST 64, 256, 256 and 1,024. Their
 bandwidths are variances, 2 to 80 for pixels in [0, 1]: four times that for pixels in [-1, 1], of
-which ours are the roots.
-Matching in the code space of an autoencoder, which is the paper's better half, is not built. With
-`--accumulate` each piece is matched for itself.
+which ours are the roots. Matching in the code space of an autoencoder, which is the paper's better
+half, is not built. With `--accumulate` each piece is matched for itself.
 """
 
 from typing import ClassVar

@@ -42,7 +42,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "r1gan": {"r1_weight": 0.1},
     "hinge": {"discriminator.spectral_norm": True},
     # As its authors' game with points; Gulrajani et al., 2017, their code.
-    "wgan_gp": {"n_critic": 5, "gp_weight": 0.1},
+    "wgan_gp": {"gp_weight": 0.1},
     # As the code of Metz et al., 2016, but for batches of 512, tanh, orthogonal kernels.
     "unrolled": {
         **schemes.adam(1e-3, beta_1=0.5, beta_2=0.999, schedule="constant"),
@@ -195,10 +195,11 @@ def _drawn(mixture, points, facts: Mapping[str, Any]) -> Figure:
     figure = Figure(figsize=(6.4, 6.6), layout="constrained")
     plane = _plane(figure, mixture)
     plane.plot(*points.T, ".", ms=2, alpha=0.5, color="tab:blue")
+    spread = "none" if facts["spread"] is None else f"{facts['spread']:.2f}"
     plane.set_title(
         f"{facts['variant']}: {facts['modes']} of {facts['of']} modes\n"
         f"{100 * facts['high_quality']:.1f} % within {WITHIN:g} sigma (data {100 * CEILING:.1f}), "
-        f"spread {facts['spread'] or 0.0:.2f} (data {SPREAD:.2f})",
+        f"spread {spread} (data {SPREAD:.2f})",
         fontsize=10,
     )
     return figure

@@ -50,7 +50,6 @@ _RECIPE: dict[str, Any] = {
     "generator.latent_dim": 16,
     **schemes.adam(1e-3),
 }
-_RECIPES: dict[str, dict[str, Any]] = {"wgan_gp": {"n_critic": 5}}  # of some, in place of these
 
 
 class Family(NamedTuple):
@@ -120,7 +119,7 @@ def play(
         DataSpec((SIZE, SIZE, 1)),
         lambda step, rows: drawn(random_codes(rows, seed, "training", step)),
         look=_sheet,
-        recipe=_RECIPE | _RECIPES.get(variant, {}),
+        recipe=_RECIPE,
         options=dict(options),
         steps=steps,
         batch_size=batch_size,

@@ -20,6 +20,9 @@ from tfgans.growing import GrowingModel
 from tfgans.playground import moving
 from tfgans.variant import DataSpec, Variant
 
+# What papers have where the zoo's row, with rates of its own, does without.
+PAPERS: dict[str, dict[str, Any]] = {"wgan_gp": {"n_critic": 5}}
+
 
 class Frames(StepCallback):
     """Keeps what is seen of the model as training goes on.
@@ -99,6 +102,7 @@ def trained(
     """
     steps, batch_size = whole("steps", steps, 1), whole("batch_size", batch_size, 1)
     row = _playable(variant, networks)
+    recipe = PAPERS.get(variant, {}) | dict(recipe)
     table = {key: value for key, value in recipe.items() if key in row.defaults()}
     table = row.resolve({**table, **options})
     model = factory.create(row, data, seed=seed, steps=steps, **table)

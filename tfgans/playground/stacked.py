@@ -45,7 +45,6 @@ RECIPE: dict[str, Any] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "r1gan": {"r1_weight": 1.0},
     "hinge": {"discriminator.batch_norm": False, "discriminator.spectral_norm": True},
-    "wgan_gp": {"n_critic": 5},
     "dcgan": schemes.adam(2e-4, beta_1=0.5, beta_2=0.999, schedule="constant"),
 }
 
