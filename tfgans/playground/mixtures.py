@@ -117,7 +117,7 @@ def game(mixture: Mixture) -> Callable[..., Outcome]:
     def play(
         *,
         variant: str = "r1gan",
-        steps: int = 20000,
+        steps: int = 40000,
         batch_size: int = 128,
         options: tuple = (),
         seed: int = 0,
