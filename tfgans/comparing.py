@@ -20,7 +20,10 @@ _SETTINGS = (  # what a group's name may show
     "data_dir",
     "image_size",
     "fit",
+    "classes",
     "batch_size",
+    "accumulate",
+    "strategy",
     "precision",
     "steps",
     "init_from",
@@ -73,21 +76,24 @@ def read_run(path) -> Run:
 
 
 def _figures(judged: Path) -> dict[str, float]:
-    """Reads the figures, each named by all that must be equal for two of them to compare."""
+    """Reads the figures by their names."""
     if not judged.is_file():
         return {}
     try:
         entries = json.loads(judged.read_text(encoding="utf-8"))["metrics"].values()
         return {
-            f"{entry['name']} {entry['dataset']}/{entry['split']}"
-            + (f" {entry['features_sha256'][:8]}" if "features_sha256" in entry else ""): float(
-                entry["value"]
-            )
-            for entry in entries
-            if entry["value"] is not None
+            _name(entry): float(entry["value"]) for entry in entries if entry["value"] is not None
         }
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(f"{str(judged)!r} is damaged: judge the run again") from error
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    """Returns a figure's name, with all that must be equal for two of them to compare."""
+    classes = entry.get("classes")
+    some = f" of classes {','.join(map(str, classes))}" if classes else ""
+    features = f" {entry['features_sha256'][:8]}" if "features_sha256" in entry else ""
+    return f"{entry['name']} {entry['dataset']}/{entry['split']}{some}{features}"
 
 
 def groups_of(found: Iterable[Run]) -> dict[str, list[Run]]:
@@ -103,7 +109,7 @@ def groups_of(found: Iterable[Run]) -> dict[str, list[Run]]:
     ]
     named: dict[str, list[Run]] = {}
     for table, members in zip(tables, by_settings.values(), strict=True):
-        words = [f"{key}={table[key]}" for key in differing if key in table]
+        words = [f"{key}={table[key]}" for key in differing if table.get(key) is not None]
         named[" ".join([str(table["variant"]), *words])] = members
     return named
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import binom
 
 from tfgans import metrics
 from tfgans.data.source import Source
@@ -25,8 +26,10 @@ _PATCHES = 16  # of each picture: a quarter of the metric's default, for the sak
 _INFINITY_ROWS = 20  # the least that FID is extrapolated from
 _GROUPS = 10
 _MOST_TRAIN = 10_000  # training pictures that copies are looked for among
+_MOST_NUMBERS = 2**27  # and of their features: 1 GB
 _NEAR = 0.01  # share of held-out pictures that count as near to a training picture
-_COPIES_ERRORS = 4.0  # standard errors above that share that mean copies
+_SAME = 1e-3  # of that picture's distance to its own neighbour: as near as a copy
+_CHANCE = 1e-4  # of fresh pictures being called copies
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,7 +89,9 @@ class Reference:
             n: Pictures of it.
             extractor: Makes their features.
         """
-        train = Sample.of(sources["train"].images(max(2 * n, _MOST_TRAIN)), extractor)
+        (width,) = extractor(sources["train"].images(1)).values.shape[1:]
+        most = min(_MOST_TRAIN, _MOST_NUMBERS // width)
+        train = Sample.of(sources["train"].images(max(2 * n, most)), extractor)
         test = Sample.of(sources["test"].images(n), extractor)
         return cls(test if split == "test" else train.take(slice(n)), train, test, split, extractor)
 
@@ -107,7 +112,7 @@ def _values(metric: Callable[..., Any]) -> Callable[[Sample, Sample], Any]:
 
 def _inception_score(real: Sample, fake: Sample):
     del real
-    return metrics.inception_score(_probabilities(fake))
+    return metrics.inception_score(_probabilities(fake), splits=min(10, len(fake)))
 
 
 def _mode_coverage(real: Sample, fake: Sample):
@@ -135,14 +140,16 @@ class Metric(NamedTuple):
     Attributes:
         short: Its name in protocols.
         compute: From the real and the generated sample to its figures.
-        loss: From its headline figure to what a better generator makes smaller.
+        by: Figures that tell the better generator.
+        loss: From these to what the better one makes smaller.
         classifies: Whether it takes a network that classifies.
         most: Rows that are compared at most.
     """
 
     short: str
     compute: Callable[[Sample, Sample], Any]
-    loss: Callable[[float], float] = float
+    by: tuple[str, ...] = ("value",)
+    loss: Callable[..., float] = float
     classifies: bool = False
     most: int = 10**9
 
@@ -151,16 +158,25 @@ class Metric(NamedTuple):
 METRICS: Mapping[str, Metric] = {
     "fid": Metric("fid", _values(metrics.fid)),
     "kid": Metric("kid", _values(metrics.kid)),
-    "inception_score": Metric("is", _inception_score, operator.neg, classifies=True),
-    "precision_recall": Metric("pr", _values(metrics.precision_recall), operator.neg),
-    "density_coverage": Metric("dc", _values(metrics.density_coverage), operator.neg),
+    "inception_score": Metric("is", _inception_score, loss=operator.neg, classifies=True),
+    # One picture over and over has a precision of 1, and a density above it.
+    "precision_recall": Metric(
+        "pr", _values(metrics.precision_recall), by=("f1",), loss=operator.neg
+    ),
+    "density_coverage": Metric(
+        "dc", _values(metrics.density_coverage), by=("coverage",), loss=operator.neg
+    ),
+    # A generator that shrinks the data has 0.5 on the whole, 0 of real and 1 of generated pictures.
     "one_nn_accuracy": Metric(
-        "one_nn", _values(metrics.one_nn_accuracy), lambda accuracy: abs(accuracy - 0.5)
+        "one_nn",
+        _values(metrics.one_nn_accuracy),
+        by=("real", "fake"),
+        loss=lambda real, fake: max(abs(real - 0.5), abs(fake - 0.5)),
     ),
     "mmd": Metric("mmd", _values(metrics.mmd)),
     "sliced_wasserstein": Metric("swd", _sliced_wasserstein),
     "emd": Metric("emd", _values(metrics.emd), most=_EMD_ROWS),
-    "mode_coverage": Metric("modes", _mode_coverage, operator.neg, classifies=True),
+    "mode_coverage": Metric("modes", _mode_coverage, by=("kl",), classifies=True),
 }
 # What is always told in pixels too, and by text 002's protocol.
 _IN_PIXELS = ("one_nn_accuracy", "mmd")
@@ -190,8 +206,9 @@ def chosen(names: str | Iterable[str], classifies: bool = True) -> tuple[str, ..
         UsageError: On an unknown name.
     """
     wanted = names.split(",") if isinstance(names, str) else list(names)
-    if wanted == ["all"]:
-        return tuple(name for name, row in METRICS.items() if classifies or not row.classifies)
+    if "all" in wanted:
+        wanted += [name for name, row in METRICS.items() if classifies or not row.classifies]
+        wanted = [name for name in wanted if name != "all"]
     for name in wanted:
         if name not in METRICS:
             raise UsageError(
@@ -268,7 +285,8 @@ def _entry(name: str, fake: Sample, reference: Reference, errors: bool) -> dict[
             if name == "fid" and n >= _INFINITY_ROWS:
                 pair = (real.features.values, fake.features.values)
                 entry["infinity"] = metrics.fid_infinity(*pair).value
-            entry |= {**_errors(row.compute, real, fake), **_own_error(entry)}
+            if "stderr" not in entry:  # a metric's own goes before
+                entry |= _errors(row.compute, real, fake)
             entry |= _floors(row, reference, n)
     notes = sorted({str(warning.message) for warning in caught})
     if notes:
@@ -294,11 +312,6 @@ def _errors(metric, *samples: Sample) -> dict[str, Any]:
             return {"stderr": None}
     by_name = dict(zip(names, found, strict=True))
     return {"stderr": by_name.pop("value"), **({"stderrs": by_name} if by_name else {})}
-
-
-def _own_error(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What a metric itself says of its error goes before."""
-    return {"stderr": entry["stderr"]} if "stderr" in entry else {}
 
 
 def _floors(row: Metric, reference: Reference, n: int) -> dict[str, Any]:
@@ -335,30 +348,72 @@ def _slides(name: str, fake: Sample, reference: Reference) -> dict[str, Any]:
 def _copies(fake: Sample, reference: Reference) -> dict[str, Any]:
     """1-NN accuracy against training pictures, and whether these are copied.
 
-    A sample of a large training set hides copies of the rest, so all of it is searched: `near` is
-    the share of generated pictures that lie nearer to a training picture than all but 1 % of the
-    held-out ones do, and `copies` whether that is more than chance.
+    A sample of a large training set hides copies of the rest, so all that was read is searched. How
+    near a picture is to a training picture counts in that picture's distance to its own nearest
+    other, since pictures of an easy class are all near each other. `near` is the share of generated
+    pictures that are nearer than all but 1 % of the held-out ones, and `copies` whether chance
+    would have as many once in 10,000 times at most. The measure is that of authenticity in Alaa et
+    al., 2022, arXiv:2102.08921, Section 3.3.
     """
     metric = METRICS["one_nn_accuracy"].compute
     n = min(len(fake), len(reference.train), len(reference.test))
     train, test, fake = (s.take(slice(n)) for s in (reference.train, reference.test, fake))
     everything = reference.train.features.values
-    (_, held), (_, made) = (
-        metrics.nearest(sample.features.values, everything) for sample in (test, fake)
+    held, made = (
+        metrics.relative_distances(sample.features.values, everything) for sample in (test, fake)
     )
-    near = float((made < np.quantile(held, _NEAR)).mean())
-    chance = _NEAR + _COPIES_ERRORS * np.sqrt(2 * _NEAR * (1 - _NEAR) / n)
+    limit = max(float(np.quantile(held, _NEAR)), _SAME)
+    near, fresh = made <= limit, held <= limit
+    chance = binom.cdf(fresh.sum(), fresh.sum() + near.sum(), 0.5)
     entry = {
         "name": protocol("one_nn_accuracy", n, reference).replace("one_nn", "one_nn_train"),
         **_fields(metric(train, fake)),
         **_errors(metric, train, fake),
         "train_test": {**_numbers(metric(train, test)), "n": n},
-        "near": near,
+        "near": float(near.mean()),
         "n_train": len(everything),
-        "copies": bool(near > chance),
+        "copies": bool(chance < _CHANCE),
     }
     facts = _facts(reference, n, reference.extractor.name)
     return _plain({**entry, **facts, "split": "train"})
+
+
+def labels_of(classes: Iterable[int], n: int, real: np.ndarray | None = None) -> np.ndarray:
+    """Returns what to ask a conditional model for, so that its pictures compare with real ones.
+
+    Args:
+        classes: The model's.
+        n: Number of labels.
+        real: Labels of the real pictures, of which those of `classes` count.
+
+    Returns:
+        int32 labels `(n,)`: each class in its share of `real`, well mixed, from the first label on;
+        without these, as many of each.
+    """
+    asked = np.asarray(list(classes), np.int32)
+    counts = np.ones(len(asked)) if real is None else (asked[:, None] == real).sum(1)
+    shares = counts / counts.sum() if counts.any() else np.full(len(asked), 1.0 / len(asked))
+    # The k-th picture of a class is due when its share has come to k - 1/2.
+    due = [(np.arange(np.ceil(n * share) + 1) + 0.5) / share for share in shares if share]
+    labels = np.repeat(asked[shares > 0.0], [len(times) for times in due])
+    return labels[np.argsort(np.concatenate(due), kind="stable")[:n]]
+
+
+def figures_of(key: str, entry: Mapping[str, Any]) -> dict[str, float]:
+    """Returns the figures of an entry by the key they are logged under: `key`, `key/recall`, ..."""
+    beside = ("stderr", "n_real", "n_fake")
+    return {
+        key if name == "value" else f"{key}/{name}": value
+        for name, value in entry.items()
+        if isinstance(value, int | float) and name not in beside
+    }
+
+
+def loss_of(name: str, key: str, figures: Mapping[str, Any]) -> float | None:
+    """Returns what a better generator makes smaller, from `figures_of`; None where they lack it."""
+    row = METRICS[name]
+    found = [figures.get(key if part == "value" else f"{key}/{part}") for part in row.by]
+    return None if None in found else row.loss(*found)
 
 
 def _label_accuracy(fake: Sample, asked: np.ndarray, reference: Reference) -> dict[str, Any]:

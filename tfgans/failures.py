@@ -78,7 +78,9 @@ class History:
 
     def _add(self, row) -> None:
         self.step = int(row["step"] or 0)
-        if not any(map(row.get, _JUDGED)):  # by a model that says nothing of its discriminator
+        judged = [row[name] for name in _JUDGED if name in row]
+        # Not finite, or by a model that says nothing of its discriminator.
+        if None in judged or not any(judged):
             row = {name: value for name, value in row.items() if name not in _JUDGED}
         for name, value in row.items():
             if value is not None:

@@ -27,7 +27,8 @@ class Subject:
     Attributes:
         kind: `model`, `run`, `images` or `npz`.
         path: Where it lies.
-        draw: Callable `(n, seed)` to uint8 pictures, at most n, and their classes or None.
+        draw: Callable `(n, seed, labels)` to uint8 pictures, at most n, and their classes or None;
+            from labels of real pictures, or None, it takes the classes' shares.
         generate: Callable from latents `(n, latent_dim)` to float images; None for bare pictures.
         latent_dim: Length of the latents, 0 where there are none.
         uniform: Whether latents are uniform on [-1, 1], instead of normal.
@@ -37,7 +38,7 @@ class Subject:
 
     kind: str
     path: pathlib.Path
-    draw: Callable[[int, int], tuple[np.ndarray, np.ndarray | None]]
+    draw: Callable[[int, int, np.ndarray | None], tuple[np.ndarray, np.ndarray | None]]
     generate: Callable[[np.ndarray], np.ndarray] | None = None
     latent_dim: int = 0
     uniform: bool = False
@@ -106,12 +107,12 @@ def judge(
         asked = None  # the classes that the features tell are others
     done = evaluation.evaluate(sample, reference, names=names, asked_labels=asked)
     beside = {"dataset": options["name"], "seed": seed}
+    beside |= {"classes": options["classes"]} if options["classes"] else {}
     result = {
         subject.kind: str(subject.path),
         **({"step": subject.facts["step"]} if "step" in subject.facts else {}),
         **beside,
         "split": split,
-        **({"classes": options["classes"]} if options["classes"] else {}),
         "num": len(fake),
         "features": extractor.name,
         "features_sha256": extractor.sha256,
@@ -175,11 +176,11 @@ def _run(path: pathlib.Path) -> Subject:
 
 
 def _drawing(model):
-    """Returns what draws pictures of a model or SavedModel, as many of each class it takes."""
+    """Returns what draws pictures of a model or SavedModel."""
 
-    def draw(n, seed):
-        labels = labels_of(model.classes, n) if model.takes_label else None
-        return model.sample(n, seed, label=labels), labels
+    def draw(n, seed, labels):
+        asked = evaluation.labels_of(model.classes, n, labels) if model.takes_label else None
+        return model.sample(n, seed, label=asked), asked
 
     return draw
 
@@ -192,15 +193,11 @@ def _generating(model):
     def generate(latent):
         inputs = {"latent": latent}
         if model.takes_label:
-            inputs["label"] = labels_of(model.classes, INTERPOLATIONS).repeat(INTERPOLATION_STEPS)
+            labels = evaluation.labels_of(model.classes, INTERPOLATIONS)
+            inputs["label"] = labels.repeat(INTERPOLATION_STEPS)
         return np.asarray(model.generate(**inputs))
 
     return generate
-
-
-def labels_of(classes, n: int) -> np.ndarray:
-    """Returns int32 labels of `n` pictures, as many of each class, in turn."""
-    return np.resize(np.asarray(classes, np.int32), n)
 
 
 def _bare(kind: str, path: pathlib.Path, given: dict[str, Any]) -> Subject:
@@ -208,7 +205,8 @@ def _bare(kind: str, path: pathlib.Path, given: dict[str, Any]) -> Subject:
     options = {key: given[key] for key in ("image_size", "fit") if given[key] is not None}
     collection = data.open_source(str(path), **options).collection
 
-    def draw(n, seed):
+    def draw(n, seed, labels):
+        del labels
         total = len(collection.rows)
         return collection.rows.take(np.random.default_rng(seed).permutation(total)[:n]), None
 
@@ -230,7 +228,7 @@ def _pictures(subject, options, split, num, seed):
     """Returns the generated pictures, their classes or None, and both splits at their size."""
     if split not in data.SPLITS:
         raise UsageError(f"split={split!r} must be 'train' or 'test'")
-    first, _ = subject.draw(1, seed)
+    first, _ = subject.draw(1, seed, None)
     height, width, channels = first.shape[1:]
     sources: dict[str, Source] = {
         part: data.open_source(split=part, image_size=(height, width), **options)
@@ -248,10 +246,11 @@ def _pictures(subject, options, split, num, seed):
         raise UsageError(
             f"num={num}: the {split} split of {name!r} has only {there} pictures to compare with"
         )
-    pictures, labels = subject.draw(wanted, seed)
+    labels = sources[split].labels if name == subject.facts.get("dataset") else None
+    pictures, asked = subject.draw(wanted, seed, None if labels is None else labels[:wanted])
     if len(pictures) < 2 or (num is not None and len(pictures) < wanted):
         raise UsageError(f"{str(subject.path)!r} holds {len(pictures)} picture(s): too few")
-    return pictures, labels, sources
+    return pictures, asked, sources
 
 
 def _unread(subject: Subject) -> dict[str, str]:

@@ -26,6 +26,7 @@ def quality_of(model, plan, folder, made, team) -> quality.Quality | None:
         plan["eval_every"],
         log,
         checkpoints.Checkpoints(checkpoints.manager(model, folder, checkpoints.BEST)),
+        labels=None if source.labels is None else source.labels[:EVAL_PICTURES],
         patience=plan["stop_when"],
         agree=team.any,
         history=runs.read_json_lines(folder / runs.METRICS_FILE),

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tfgans import evaluation
 from tfgans.callbacks import MetricsLog, StepCallback
 from tfgans.checkpoints import Checkpoints
@@ -20,8 +22,9 @@ class Quality(StepCallback):
         reference: Real pictures; as many are generated.
         names: Keys of `tfgans.evaluation.METRICS`; the first decides which checkpoint is best.
         every: Steps between two evaluations.
-        log: Gets the figures as `eval/fid1k_digits_cnn` and so on.
+        log: Gets the figures as `eval/pr1k_digits_cnn`, `eval/pr1k_digits_cnn/recall` and so on.
         best: Where the best checkpoint is kept.
+        labels: Classes of the real pictures, for a model that takes labels.
         patience: Evaluations without a better one that end the run; 0: never.
         agree: From whether the run is to end to whether it ends: what the other workers hear.
         history: Rows of the log from before, of a resumed run.
@@ -35,13 +38,15 @@ class Quality(StepCallback):
         log: MetricsLog,
         best: Checkpoints,
         *,
+        labels: np.ndarray | None = None,
         patience: int = 0,
         agree: Callable[[bool], bool] = bool,
         history: Iterable[Mapping[str, Any]] = (),
     ):
         super().__init__()
         self.reference, self.names, self.every = reference, tuple(names), every
-        self.log, self.best, self.patience, self.agree = log, best, patience, agree
+        self.log, self.best, self.labels = log, best, labels
+        self.patience, self.agree = patience, agree
         self.lowest, self.stale = math.inf, 0
         n = len(reference.real)
         self.keys = {name: f"eval/{evaluation.protocol(name, n, reference)}" for name in names}
@@ -56,16 +61,16 @@ class Quality(StepCallback):
     def after_step(self, logs):
         if self.step % self.every:
             return
-        pictures = self.model.sample(len(self.reference.real), seed=SEED)
+        n, model = len(self.reference.real), self.model
+        asked = evaluation.labels_of(model.classes, n, self.labels) if model.takes_label else None
+        pictures = model.sample(n, seed=SEED, label=asked)
         fake = Sample.of(pictures, self.reference.extractor)
         done = evaluation.evaluate(fake, self.reference, names=self.names, errors=False)
         for name, why in done.failures.items():
             print(f"step {self.step}: no {name}: {why}", file=sys.stderr)
-        figures = {
-            self.keys[name]: entry["value"]
-            for name, entry in done.entries.items()
-            if entry["value"] is not None
-        }
+        figures: dict[str, float] = {}
+        for name, entry in done.entries.items():
+            figures |= evaluation.figures_of(self.keys[name], entry)
         self.log.add(self.step, figures)
         if self._is_better(figures):
             self.best.save(self.step)
@@ -76,10 +81,10 @@ class Quality(StepCallback):
 
     def _is_better(self, figures: Mapping[str, Any]) -> bool:
         """Takes note of figures; returns whether they are the best so far."""
-        key = self.keys[self.names[0]]
-        if key not in figures:
+        name = self.names[0]
+        loss = evaluation.loss_of(name, self.keys[name], figures)
+        if loss is None:
             return False
-        loss = evaluation.METRICS[self.names[0]].loss(figures[key])
         better = loss < self.lowest
         self.lowest, self.stale = (loss, 0) if better else (self.lowest, self.stale + 1)
         return better

@@ -29,7 +29,8 @@ _BETTER = {
     "inception_score": "higher; the classes' number at most",
     "precision_recall": "higher: precision is quality, recall variety",
     "density_coverage": "density near 1, coverage higher",
-    "one_nn_accuracy": "0.5: nobody can tell; 1: all can; under 0.5: copies",
+    "one_nn_accuracy_train": "its train, test; below: copies",
+    "one_nn_accuracy": "real and fake near 0.5: nobody can tell; 1: all can",
     "mmd": "lower; 0 is the data",
     "sliced_wasserstein": "lower; 0 is the data",
     "emd": "lower, as far as real against real",
@@ -201,7 +202,7 @@ def _interpolations(between: np.ndarray | None) -> str:
     if between is None:
         return ""
     sheet = images.grid(images.to_uint8(between), columns=INTERPOLATION_STEPS)
-    words = "Each row goes along an arc from one latent to another; jumps mean holes or memory."
+    words = "Each row goes from one latent to another; jumps mean holes or memory."
     return f"<h2>Interpolations</h2>{_figure(_png(sheet), words)}"
 
 

@@ -303,12 +303,6 @@ def test_classes_that_the_features_do_not_tell_are_not_compared(main, trained, f
     assert "label_accuracy" not in json.loads(out)["metrics"]
 
 
-def test_classes_are_asked_in_turn():
-    assert judging.labels_of([1, 3], 5).tolist() == [1, 3, 1, 3, 1]
-    assert judging.labels_of((7,), 2).dtype == np.int32
-    assert np.bincount(judging.labels_of(range(10), 1000)).tolist() == [100] * 10
-
-
 def test_each_way_of_a_report_is_of_one_class(trained, folder):
     subject = judging.open_subject({}, model=folder / trained["export_dir"])
     ways, steps = judging.INTERPOLATIONS, judging.INTERPOLATION_STEPS

@@ -57,6 +57,24 @@ def make_run(tmp_path):
     return make
 
 
+@pytest.mark.parametrize("differing", [{"classes": [0, 1, 2]}, {"accumulate": 4}])
+def test_runs_on_other_classes_or_in_other_pieces_are_no_seeds_of_one_group(make_run, differing):
+    groups = comparing.compare([make_run("a", fid=2.0), make_run("b", fid=9.0, **differing)])
+    assert [group["seeds"] for group in groups] == [[0], [0]]
+    ((key, value),) = differing.items()
+    assert {group["name"] for group in groups} == {"wgan_gp", f"wgan_gp {key}={value}"}
+
+
+def test_figures_of_some_classes_are_others(make_run, tmp_path):
+    paths = [make_run("a", fid=2.0), make_run("b", fid=4.0, seed=1)]
+    judged = tmp_path / "b" / runs.EVALUATION_FILE
+    result = json.loads(judged.read_text())
+    result["metrics"]["fid"]["classes"] = [0, 4]
+    judged.write_text(json.dumps(result))
+    (group,) = comparing.compare(paths)
+    assert set(group["figures"]) == {FID, "fid1k_digits_cnn digits/test of classes 0,4 abcdefgh"}
+
+
 def test_seeds_are_one_group_and_other_options_another(make_run):
     weak = {"options": {"gp_weight": 1.0, "n_critic": 1}}
     paths = [

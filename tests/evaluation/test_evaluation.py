@@ -1,10 +1,13 @@
 """Every figure with its protocol, error and floors; a metric that fails stops no other."""
 
+import dataclasses
 import json
 import math
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from tfgans import UsageError, evaluation, metrics
 from tfgans.evaluation import Sample
@@ -111,6 +114,28 @@ def test_copies_of_training_pictures_are_told_from_fresh_ones(digits, reference)
     assert fresh["value"] == fresh["train_test"]["value"]
 
 
+def test_a_collapse_on_an_easy_class_is_no_copy(digits, reference):
+    """Ones lie nearest to each other: nearer to training pictures than other digits ever come."""
+    ones = np.flatnonzero(digits["test"].features.labels == 1)[::2]
+    rest = digits["test"].take(np.delete(np.arange(200), ones))
+    fewer = dataclasses.replace(reference, test=rest)
+    collapsed = digits["test"].take(np.resize(ones, len(rest)))
+    done = evaluation.evaluate(collapsed, fewer, names=("one_nn_accuracy",))
+    assert done.entries["one_nn_accuracy_train"]["copies"] is False
+
+
+def test_copies_are_told_where_the_data_has_twins_on_both_sides(digits, reference):
+    """A hundredth of the held-out pictures are training pictures: their distance is 0."""
+    twins = np.concatenate([digits["train"].pictures[:10], digits["test"].pictures[:190]])
+    twinned = dataclasses.replace(reference, test=Sample.of(twins, reference.extractor))
+    copied = digits["train"].take(slice(200, 400))
+    names = ("one_nn_accuracy",)
+    entry = evaluation.evaluate(copied, twinned, names=names).entries["one_nn_accuracy_train"]
+    assert (entry["copies"], entry["near"]) == (True, 1.0)
+    fresh = evaluation.evaluate(digits["test"], twinned, names=names)
+    assert fresh.entries["one_nn_accuracy_train"]["copies"] is False
+
+
 def test_a_metric_that_fails_stops_no_other(noise, reference):
     """Pixels classify nothing; 28x28 of them are more than there are pictures."""
     done = evaluation.evaluate(
@@ -186,6 +211,58 @@ def test_labels_asked_for_are_compared_with_the_classifier(digits, reference):
     asked = np.where(np.arange(200) < 150, found, (found + 1) % 10)
     done = evaluation.evaluate(digits["test"], reference, names=(), asked_labels=asked)
     assert done.entries["label_accuracy"]["value"] == 0.75
+
+
+def test_classes_are_asked_in_turn_where_there_are_no_real_ones():
+    assert evaluation.labels_of([1, 3], 5).tolist() == [1, 3, 1, 3, 1]
+    assert evaluation.labels_of((7,), 2).dtype == np.int32
+    assert np.bincount(evaluation.labels_of(range(10), 1000)).tolist() == [100] * 10
+    even = np.repeat(np.arange(10), 7)
+    assert evaluation.labels_of(range(10), 25, even).tolist() == [*range(10), *range(10), *range(5)]
+
+
+@hypothesis.given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=6), st.integers(0, 80), st.integers(1, 5)
+)
+def test_classes_are_asked_for_in_their_shares(counts, n, spread):
+    classes = spread * np.arange(len(counts))
+    real = np.repeat(classes, counts)
+    asked = evaluation.labels_of(classes, n, real)
+    shares = (
+        np.array(counts) / sum(counts) if sum(counts) else np.full(len(counts), 1 / len(counts))
+    )
+    for start in (n // 2, n):  # from the first on
+        found = (asked[:start, None] == classes).sum(0)
+        assert found.sum() == start
+        assert np.abs(found - shares * start).max() < 1.0 + 0.5 * (len(counts) - 2)
+    if n == len(real):
+        assert np.sort(asked).tolist() == real.tolist()
+
+
+def test_labels_of_others_than_the_models_classes_do_not_count():
+    assert evaluation.labels_of([2, 3], 4, np.array([0, 2, 2, 2, 3, 9])).tolist() == [2, 2, 3, 2]
+    assert evaluation.labels_of([2, 3], 4, np.array([0, 9])).tolist() == [2, 3, 2, 3]
+
+
+def test_a_score_of_few_pictures_has_fewer_splits(digits, reference):
+    few = digits["test"].take(slice(5))
+    done = evaluation.evaluate(few, reference, names=("inception_score",))
+    assert done.entries["inception_score"]["name"] == "is5_digits_cnn"
+    assert done.entries["inception_score"]["value"] >= 1.0
+
+
+def test_a_metric_that_has_its_own_error_is_not_left_out_of_again(monkeypatch, noise, reference):
+    calls = []
+
+    def kid(real, fake):
+        calls.append(len(real.pictures))
+        return metrics.kid(real.features.values, fake.features.values)
+
+    row = evaluation.METRICS["kid"]
+    monkeypatch.setitem(evaluation.METRICS, "kid", row._replace(compute=kid))
+    entry = evaluation.evaluate(noise, reference, names=("kid",)).entries["kid"]
+    assert entry["stderr"] > 0.0
+    assert len(calls) == 3  # the figure and its two floors
 
 
 def test_without_errors_a_metric_is_its_value_and_protocol(noise, reference):

@@ -143,6 +143,27 @@ def test_inception_from_a_folder_sees_rgb_of_its_size(inception):
     np.testing.assert_allclose(extractor(colour).values, [[1.0, -1.0, -1.0]], atol=1e-5)
 
 
+def test_inception_sees_pictures_brought_to_its_size_as_in_tf_1(inception):
+    """Corner on corner: of two columns the second begins half-way, and the last is its end."""
+    picture = np.zeros((1, 1, 2, 1), np.uint8)
+    picture[:, :, 1] = 255
+    (mean,) = open_features(f"inception:{inception}")(picture).values[:, 0]
+    columns = np.minimum(np.arange(299) * 2 / 299, 1.0)
+    assert mean == pytest.approx(np.mean(2.0 * columns - 1.0), abs=1e-5)
+
+
+def test_outputs_without_names_or_of_other_rows_are_refused(tmp_path):
+    images = keras.Input((4, 4, 1))
+    flat = keras.layers.Flatten()(images)
+    keras.Model(images, [flat, flat]).save(tmp_path / "two.keras")
+    with pytest.raises(UsageError, match=r"\['output 0', 'output 1'\]; its output must be named"):
+        open_features(tmp_path / "two.keras")(np.zeros((3, 4, 4, 1), np.uint8))
+    turned = keras.ops.transpose(flat)
+    keras.Model(images, turned).save(tmp_path / "turned.keras")
+    with pytest.raises(UsageError, match=r"of shape \(16, 3\) for 3 picture\(s\)"):
+        open_features(tmp_path / "turned.keras")(np.zeros((3, 4, 4, 1), np.uint8))
+
+
 def test_inception_from_the_cache_of_tf_hub_needs_no_network(inception, tmp_path, monkeypatch):
     handle = compat.import_tensorflow_gan().eval.INCEPTION_TFHUB
     cache = tmp_path / "cache"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgans import cli, data, runs
+from tfgans import cli, data, evaluation, judging, runs
 
 QUICK = ("--metrics=fid", "--num=100")
 
@@ -237,3 +237,22 @@ def test_a_conditional_model_without_classes_in_its_card_is_refused(evaluate, sa
     code, _, err = evaluate(f"--model={folder}", "--num=40")
     assert code == 2
     assert "takes labels, but its card.json does not say which" in err
+
+
+@pytest.mark.parametrize(
+    ("dataset", "trained_on", "shares"), [("emoji", "emoji", True), ("emoji", "digits", False)]
+)
+def test_classes_are_asked_for_as_the_real_pictures_have_them(dataset, trained_on, shares):
+    """Emoji has some groups of many pictures and some of few."""
+    real = data.open_source(dataset, split="test")
+    classes = range(real.spec.num_classes)
+
+    def draw(n, seed, labels):
+        asked = evaluation.labels_of(classes, n, labels)
+        return np.zeros((n, *real.spec.image_shape), np.uint8), asked
+
+    subject = judging.Subject("model", "somewhere", draw, facts={"dataset": trained_on})
+    options = {"name": dataset, "data_dir": None, "fit": "crop", "classes": None}
+    _, asked, _ = judging._pictures(subject, options, "test", 200, 0)
+    wanted = np.sort(real.labels[:200]) if shares else np.sort(np.resize(classes, 200))
+    np.testing.assert_array_equal(np.sort(asked), wanted)

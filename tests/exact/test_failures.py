@@ -195,6 +195,10 @@ def test_rows_that_were_not_finite_are_passed_over():
     row = {"step": 50, "seconds": 1.0, "d_real": None, failures.DIVERSITY: None}
     assert history.read(row) == []
     assert len(history.of("d_real")[1]) == 0
+    half = {"step": 100, "seconds": 1.0, "d_real": None, "d_fake": 1.0}
+    assert history.read(half) == []
+    assert history.read({"step": 150, failures.DIVERSITY: 1.0}) == []
+    assert len(history.of("d_fake")[1]) == 0
 
 
 def test_each_failure_is_told_once_and_has_remedies():

@@ -123,6 +123,27 @@ def test_nearest_of_copies_finds_them_again():
     np.testing.assert_allclose(distance, 0.0, atol=1e-6)
 
 
+def test_relative_distances_are_in_that_of_the_reference_to_its_own_neighbour():
+    references = np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 4.0], [9.0, 9.0], [9.0, 9.0]])
+    queries = np.array([[0.0, 1.5], [3.0, 4.5], [3.0, 0.0], [9.0, 9.0], [9.0, 10.0]])
+    found = metrics.relative_distances(queries + 1e3, references + 1e3)
+    np.testing.assert_allclose(found[:3], [1.5 / 3.0, 0.5 / 4.0, 0.0], atol=1e-6)
+    assert found[3] == 0.0
+    assert found[4] > 1e3  # beside twins, but no copy of them
+    np.testing.assert_array_equal(metrics.relative_distances(np.zeros((2, 1)), np.zeros((2, 1))), 0)
+
+
+def test_relative_distances_are_those_of_a_plain_search():
+    queries, references = two_sets(40, 3)
+    wanted = []
+    for query in queries:
+        nearest = np.linalg.norm(references - query, axis=1).argmin()
+        others = np.delete(references, nearest, axis=0)
+        own = np.linalg.norm(others - references[nearest], axis=1).min()
+        wanted.append(np.linalg.norm(references[nearest] - query) / own)
+    np.testing.assert_allclose(metrics.relative_distances(queries, references), wanted, rtol=1e-10)
+
+
 @pytest.fixture(scope="module")
 def digits():
     """Training and held-out pictures, in [-1, 1]."""

@@ -108,7 +108,9 @@ def quality_of(name, patience, values):
     reference = evaluation.Reference(real, real, real, "train", pixels)
     key = f"eval/{evaluation.protocol(name, 5, reference)}"
     rows = [{"step": 0, "d_loss": 1.0, "eval/fid5_other": -9.0}]
-    rows += [{"step": step, key: value} for step, value in enumerate(values)]
+    for step, value in enumerate(values):
+        fields = value if isinstance(value, dict) else {"value": value}
+        rows.append({"step": step, **evaluation.figures_of(key, fields)})
     log = MetricsLog("unused", 1)
     return quality.Quality(
         reference, [name], 1, log, Checkpoints(), patience=patience, history=rows
@@ -120,9 +122,31 @@ def quality_of(name, patience, values):
     [
         ("fid", [9.0, 4.0, 5.0, 6.0], 4.0, 2),
         ("kid", [0.1, -0.1, 0.0], -0.1, 1),
-        ("one_nn_accuracy", [0.9, 0.45, 0.6, 0.3], 0.05, 2),
         ("inception_score", [1.0, 3.0, 2.0], -3.0, 1),
-        ("precision_recall", [0.2, 0.2], -0.2, 1),
+        # One picture over and over is no best one; rows without what decides do not count.
+        (
+            "one_nn_accuracy",
+            [
+                {"value": 0.6, "real": 0.55, "fake": 0.65},
+                {"value": 0.5, "real": 0.0, "fake": 1.0},
+                {"value": 0.5},
+            ],
+            0.15,
+            1,
+        ),
+        (
+            "precision_recall",
+            [{"value": 0.5, "recall": 0.5, "f1": 0.5}, {"value": 1.0, "recall": 0.0, "f1": 0.0}],
+            -0.5,
+            1,
+        ),
+        (
+            "density_coverage",
+            [{"value": 0.9, "coverage": 0.8}, {"value": 4.0, "coverage": 0.02}],
+            -0.8,
+            1,
+        ),
+        ("mode_coverage", [{"value": 10, "kl": 0.2}, {"value": 10, "kl": 0.1}], 0.1, 0),
         ("fid", [], math.inf, 0),
         ("fid", [math.nan, math.nan], math.inf, 2),
     ],

@@ -91,11 +91,18 @@ class Extractor:
                 f"features={self.name!r} gives {sorted(outputs)}; its output must be named "
                 f"{' or '.join(_FEATURES)}, or be the only one"
             )
-        found = {"features": values.reshape(len(images), -1)}
+        n = len(images)
+        for key, value in outputs.items():
+            if value.shape[:1] != (n,):
+                raise UsageError(
+                    f"features={self.name!r} gives {key!r} of shape {value.shape} for {n} "
+                    f"picture(s); it must be ({n}, ...)"
+                )
+        found = {"features": values.reshape(n, -1)}
         if logits is not None:
-            found["probabilities"] = _softmax(logits.reshape(len(images), -1))
+            found["probabilities"] = _softmax(logits.reshape(n, -1))
         elif probabilities is not None:
-            found["probabilities"] = probabilities.reshape(len(images), -1)
+            found["probabilities"] = probabilities.reshape(n, -1)
         return found
 
 
@@ -181,13 +188,16 @@ def _saved_model(path: Path) -> Extractor:
 
 
 def _inception(folder: str) -> Extractor:
-    """TF-GAN's Inception, which wants RGB of 299x299."""
+    """TF-GAN's Inception, which wants RGB of 299x299.
+
+    They are brought to it as in the graph that FID was defined on, TF 1's way: corner on corner.
+    """
     tfgan = compat.import_tensorflow_gan()
     model, path = compat.load_tfhub(folder or tfgan.eval.INCEPTION_TFHUB)
     side = tfgan.eval.INCEPTION_DEFAULT_IMAGE_SIZE
 
     def network(images):
-        large = tf.image.resize(images, (side, side))
+        large = tf.compat.v1.image.resize_bilinear(images, (side, side))
         return _named(model(tf.image.grayscale_to_rgb(large) if large.shape[-1] == 1 else large))
 
     return Extractor("inception", _sha256(Path(path)), network)
@@ -195,6 +205,8 @@ def _inception(folder: str) -> Extractor:
 
 def _named(outputs) -> dict[str, np.ndarray]:
     """Returns the outputs by name; the only one of a network is its features."""
+    if isinstance(outputs, list | tuple):
+        outputs = {f"output {number}": value for number, value in enumerate(outputs)}
     outputs = dict(outputs) if isinstance(outputs, Mapping) else {"features": outputs}
     if len(outputs) == 1:
         outputs = {"features": next(iter(outputs.values()))}

@@ -17,7 +17,7 @@ from tfgans.metrics.manifold import (
 )
 from tfgans.metrics.mmd import MMD, mmd
 from tfgans.metrics.modes import ModeCoverage, mode_coverage
-from tfgans.metrics.nearest_neighbour import OneNN, nearest, one_nn_accuracy
+from tfgans.metrics.nearest_neighbour import OneNN, nearest, one_nn_accuracy, relative_distances
 from tfgans.metrics.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
 
 __all__ = [
@@ -44,5 +44,6 @@ __all__ = [
     "nearest",
     "one_nn_accuracy",
     "precision_recall",
+    "relative_distances",
     "sliced_wasserstein",
 ]

@@ -59,6 +59,32 @@ def one_nn_accuracy(real, fake) -> OneNN:
     return OneNN((right_real + right_fake) / 2, right_real, right_fake)
 
 
+def relative_distances(queries, references) -> np.ndarray:
+    """Returns how near each row is to its nearest reference, in that one's own distance to others.
+
+    Args:
+        queries: Features `(n, d)`.
+        references: Features `(m, d)`, m >= 2.
+
+    Returns:
+        float64 `(n,)`: the distance to the nearest row of `references`, over the distance of that
+        row to the nearest other one; a copy has 0, also of a row that is there twice.
+
+    Raises:
+        ValueError: If the shapes do not fit, or a number is not finite.
+    """
+    queries, references = centred_pair(queries, references)
+    index, distance = nearest(queries, references)
+    hit, back = np.unique(index, return_inverse=True)
+    own = np.empty(len(hit))
+    for rows, distances in distance_blocks(references[hit], references):
+        distances[np.arange(len(distances)), hit[rows]] = np.inf
+        own[rows] = np.sqrt(distances.min(axis=1))
+    blur = resolution(references)[index]
+    distance[np.square(distance) <= resolution(queries) + blur] = 0.0
+    return distance / np.maximum(own[back], np.sqrt(2.0 * blur) + np.finfo(float).tiny)
+
+
 def nearest(queries, references) -> tuple[np.ndarray, np.ndarray]:
     """Finds the nearest row of `references` for each of `queries`.
 
