@@ -53,6 +53,9 @@ def train(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, 
     if count == 1:
         return training.train(variant, run_dir=run_dir, resume=resume, **given)
     parts = resolve(variant, specialists=count, **given)
+    if resume and not before:
+        where = f"under {plans.RUNS!r}" if run_dir is None else f"in {os.fspath(run_dir)!r}"
+        raise UsageError(f"no run of {count} specialists of {str(variant)!r} to resume {where}")
     folder = _folder(variant, run_dir, before, parts, given)
     export_dir = pathlib.Path(parts[0]["export_dir"])
     jobs = [
@@ -67,7 +70,7 @@ def train(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, 
         for index, plan in enumerate(parts)
     ]
     _run(jobs, min(parallel, count))
-    card = join([job["export_dir"] for job in jobs], export_dir)
+    card = join([job["export_dir"] for job in jobs], export_dir, given.get("classes"))
     loaded = saved.load_saved_model(export_dir)
     steps = sum(one["steps"] for one in card["specialists"])
     failed = card["failures"]
@@ -95,12 +98,15 @@ def resolve(variant, *, specialists=None, parallel=1, run_dir=None, resume=False
     return [{**whole_plan, "classes": group} for group in groups]
 
 
-def join(paths: Sequence[str | os.PathLike], directory: str | os.PathLike) -> dict[str, Any]:
+def join(
+    paths: Sequence[str | os.PathLike], directory: str | os.PathLike, classes=None
+) -> dict[str, Any]:
     """Writes one SavedModel that hands each label to the SavedModel that knows it.
 
     Args:
         paths: Folders of SavedModels whose pictures and latents have one shape, no label in two.
         directory: Folder to make or replace.
+        classes: The classes of the data that all of them know; None where these are all.
 
     Returns:
         Its card: that of the first, with the labels of all, and what is each one's own under
@@ -124,7 +130,7 @@ def join(paths: Sequence[str | os.PathLike], directory: str | os.PathLike) -> di
     digest = hashlib.sha256("".join(card["weights_sha256"] for card in cards).encode())
     card = {
         **cards[0],
-        "classes": None,
+        "classes": classes,
         "labels": sorted(labels),
         "steps": sum(one["steps"] for one in cards),
         "wall_time_s": sum(one["wall_time_s"] or 0.0 for one in cards),
@@ -216,13 +222,9 @@ def _begun(variant, run_dir):
 
     Without a folder it is the newest one of the variant.
     """
-    if run_dir is None:
-        found = pathlib.Path(plans.RUNS).glob(f"*/{runs.ENSEMBLE_FILE}")
-        begun = {path.parent: runs.read_json(path) for path in sorted(found)}
-        mine = [path for path, one in begun.items() if one.get("variant") == str(variant)]
-        return (mine[-1], begun[mine[-1]]) if mine else (None, {})
-    path = pathlib.Path(run_dir, runs.ENSEMBLE_FILE)
-    return run_dir, runs.read_json(path) if path.is_file() else {}
+    run_dir = runs.newest_run(plans.RUNS, str(variant)) if run_dir is None else run_dir
+    path = pathlib.Path(run_dir or "", runs.ENSEMBLE_FILE)
+    return run_dir, runs.read_json(path) if run_dir and path.is_file() else {}
 
 
 def _folder(variant, run_dir, before, parts, given) -> pathlib.Path:
@@ -235,8 +237,8 @@ def _folder(variant, run_dir, before, parts, given) -> pathlib.Path:
                 f"{str(run_dir)!r} has {before['variant']} of the classes {before['groups']}, not "
                 f"{told['variant']} of {told['groups']}"
             )
-        return pathlib.Path(run_dir)
-    if run_dir is None:
+        folder = pathlib.Path(run_dir)
+    elif run_dir is None:
         folder = runs.make_run_dir(plans.RUNS, str(variant), parts[0]["dataset"])
     else:
         folder = runs.open_run_dir(run_dir)

@@ -98,6 +98,7 @@ def check_directory(directory: str | Path) -> Path:
             where nothing can be written.
     """
     path = Path(directory).resolve()
+    runs.check_name(path)
     if path.exists() and not path.is_dir():
         raise UsageError(f"cannot export to {str(directory)!r}: it is a file, give a folder")
     held = sorted(os.listdir(path)) if path.is_dir() else []

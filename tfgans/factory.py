@@ -144,6 +144,11 @@ def _optimizer(cls, steps, updates_in, *, learning_rate, schedule, schedule_step
     """Returns an optimiser, whose rate falls over the updates that a run of `steps` has."""
     if not learning_rate > 0:
         raise UsageError(f"learning_rate={learning_rate!r} must be above 0")
+    for name in ("beta_1", "beta_2", "rho", "momentum"):
+        if not 0 <= options.get(name, 0.0) < 1:
+            raise UsageError(f"{name}={options[name]!r} must be at least 0 and below 1")
+    if not options.get("epsilon", 1.0) >= 0:
+        raise UsageError(f"epsilon={options['epsilon']!r} must be at least 0")
     if schedule not in ("constant", *_SCHEDULES):
         raise UsageError(f"schedule={schedule!r} must be constant, {' or '.join(_SCHEDULES)}")
     if schedule != "constant":

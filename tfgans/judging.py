@@ -137,6 +137,10 @@ def open_subject(given: dict[str, Any], **where) -> Subject:
         raise UsageError("say what to judge: one of --model, --run, --images, --npz")
     ((kind, path),) = where.items()
     path = pathlib.Path(path)
+    if kind in ("model", "run") and given["image_size"] is not None:
+        raise UsageError(
+            f"image_size={given['image_size']} is for bare pictures: a {kind} makes its own size"
+        )
     if kind == "model":
         return _saved(path)
     if kind == "run":
@@ -203,7 +207,7 @@ def _generating(model):
 def _bare(kind: str, path: pathlib.Path, given: dict[str, Any]) -> Subject:
     """Pictures in files: all of them, train and test alike."""
     options = {key: given[key] for key in ("image_size", "fit") if given[key] is not None}
-    collection = data.open_source(str(path), **options).collection
+    collection = data.open_source(str(path.absolute()), **options).collection  # not by its name
 
     def draw(n, seed, labels):
         del labels

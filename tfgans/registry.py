@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import importlib.util
 import pathlib
+import sys
 import traceback
 
 from tfgans.errors import UsageError, did_you_mean, first_line
@@ -156,6 +157,7 @@ def _import_file(path: pathlib.Path):
     if spec is None or spec.loader is None:
         raise UsageError(f"{str(path)!r} cannot be imported as Python")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look there
     try:
         spec.loader.exec_module(module)
     except UsageError:

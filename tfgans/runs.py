@@ -109,6 +109,7 @@ def open_run_dir(path: str | os.PathLike, *, resume: bool = False) -> pathlib.Pa
 def check_run_dir(path: str | os.PathLike, *, resume: bool = False) -> pathlib.Path:
     """Returns the folder, or refuses it, as `open_run_dir` would; leaves nothing."""
     path = pathlib.Path(path)
+    check_name(path)
     try:
         used = path.exists() and any(not file.name.startswith(".") for file in path.iterdir())
         check_writable(path / f".{os.getpid()}")
@@ -121,6 +122,23 @@ def check_run_dir(path: str | os.PathLike, *, resume: bool = False) -> pathlib.P
             f"{str(path)!r} holds a run: add --resume to go on with it, or give another --run_dir"
         )
     return path
+
+
+def check_name(path: str | os.PathLike) -> None:
+    """Refuses a path that TensorFlow would write, and not find again.
+
+    Raises:
+        UsageError: If it takes the name for a pattern, or cannot spell it.
+    """
+    name = os.path.abspath(path)
+    if re.search(r"\[.*\]|\\", name):
+        raise UsageError(
+            f"{name!r}: TensorFlow takes '[...]' and backslashes in a path for a pattern: rename it"
+        )
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{name!r} is not spelt in UTF-8: rename it") from error
 
 
 def check_writable(path: pathlib.Path) -> None:
@@ -171,14 +189,15 @@ def is_run(path: str | os.PathLike) -> bool:
 def newest_run(root: str | os.PathLike, variant: str) -> pathlib.Path | None:
     """Returns the run folder of `variant` with the highest number, or None where there is none.
 
-    A folder whose options were not written yet (killed at once) is passed over, and so are the
-    runs of a user's own file that is called as the variant.
+    That of specialists counts. A folder whose options were not written yet (killed at once) is
+    passed over, and so are the runs of a user's own file that is called as the variant.
     """
     root = pathlib.Path(root)
     wanted = _variant_slug(variant)
     runs = {path: number for path, (number, name) in _run_folders(root).items() if name == wanted}
-    for path in sorted(filter(is_run, runs), key=runs.__getitem__, reverse=True):
-        if os.path.normpath(read_options(path)["variant"]) == os.path.normpath(variant):
+    for path in sorted(runs, key=runs.__getitem__, reverse=True):
+        begun = is_run(path) or (path / ENSEMBLE_FILE).is_file()
+        if begun and os.path.normpath(variant_of(path)) == os.path.normpath(variant):
             return path
     return None
 

@@ -33,7 +33,7 @@ class Result:
         run_dir: Folder of the run; None for a worker that is not the chief.
         export_dir: Folder of the SavedModel.
         steps: Generator steps done, over all sessions; of a run that was rewound, those kept.
-        weights_sha256: Hash of networks, average and optimisers.
+        weights_sha256: Hash of the model's networks, average and optimisers.
         metrics: The last line of `metrics.jsonl`: means of the logs over its window.
         model: The trained model; of a run that was evaluated, at the best checkpoint.
         failures: Of the game, each {failure, step, since, evidence}, as `tfgans.failures` says.
@@ -204,11 +204,14 @@ def _run(model, plan, folder, team) -> Result:
         oversight.rewind(model, folder, min(one["since"] for one in failed))
     last = (runs.read_json_lines(metrics_file) or [{}])[-1]
     metrics = {key: value for key, value in last.items() if key not in ("step", "seconds")}
-    sha256, done = model.weights_sha256(), int(model.step.numpy())
+    done = int(model.step.numpy())
     facts = {"steps": done, **of_data, "wall_time_s": last.get("seconds")}
     facts |= {"replicas": team.num_replicas, "failures": failed}
-    if judge and checkpoints.restore(checkpoints.manager(model, folder, checkpoints.BEST)):
-        facts["best_step"] = int(model.step.numpy())
+    if judge:
+        facts["last_weights_sha256"] = model.weights_sha256()
+        if checkpoints.restore(checkpoints.manager(model, folder, checkpoints.BEST)):
+            facts["best_step"] = int(model.step.numpy())
+    sha256 = model.weights_sha256()
     export.export(model, plan["export_dir"], _card(plan, sha256, facts))
     team.meet()
     return Result(folder, pathlib.Path(plan["export_dir"]), done, sha256, metrics, model, failed)

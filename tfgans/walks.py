@@ -87,6 +87,10 @@ def arithmetic(model, *, arithmetic, num=None, seed=0, label=None, truncation=No
     if latents.is_direction(groups):
         used = {member for _, members in groups for member in members}
         others = [index for index in range(num) if index not in used][:ROWS]
+        if not others:
+            raise UsageError(
+                f"num={num}: {arithmetic!r} takes all of them, none is left to be moved along it"
+            )
         rows += list(typical(latents.along(drawn[others], found, COLUMNS)))
     else:
         rows.append(latents.neighbours(typical(found), COLUMNS, seed, scale))

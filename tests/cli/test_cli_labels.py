@@ -232,6 +232,7 @@ def test_sums_of_truncated_latents_are_as_short_as_they_are(draw, trained, folde
         (["--arithmetic=0-1", "--label=7"], "label='7' is no class of this model"),
         (["--arithmetic=0-1", "--label=3", "--num=100001"], "num=100001 latents are more than 100"),
         (["--arithmetic=0-64", "--label=3"], "no picture 64, they go from 0 to 63; --num makes m"),
+        (["--arithmetic=0-1", "--label=3", "--num=2"], "num=2: '0-1' takes all of them, none is"),
         (["--arithmetic=0-" + "9" * 5000, "--label=3"], "must join numbers of pictures by . and -"),
         (["--arithmetic=smile", "--label=3"], "arithmetic='smile' must join numbers of pictures"),
         (["--arithmetic=0-1", "--interpolate=3"], "--interpolate and --arithmetic are two pict"),

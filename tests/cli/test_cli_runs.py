@@ -164,6 +164,15 @@ def test_nothing_to_resume_is_told(main, trained):
         (["--export_dir=new/samples", "--run_dir=new"], "would replace the run in .*, or a part"),
         (["--export_dir=/proc/x"], "cannot export to '/proc/x'"),
         (["--run_dir=/proc/x"], "cannot use '/proc/x' as a run folder"),
+        (["--run_dir=a[1]"], r"a\[1\]'"),
+        (["--export_dir=q\\"], "takes .* backslashes in a path for a pattern: rename it"),
+        (["--run_dir=r\udcff"], "is not spelt in UTF-8: rename it"),
+        (
+            ["--set", "g_optimizer.beta_1=2"],
+            "g_optimizer: beta_1=2.* must be at least 0 and below 1",
+        ),
+        (["--set", "d_optimizer.beta_2=1.0"], "d_optimizer: beta_2=1.0 must be at least 0 and"),
+        (["--set", "g_optimizer.epsilon=-1"], "g_optimizer: epsilon=-1.* must be at least 0"),
         (["--init_from=nowhere"], "no run folder"),
         (["--batch_size=1500"], "batch_size=1500 is larger than the data: .* 1438"),
         (["--variant=./nowhere.py"], "no file 'nowhere.py'"),
@@ -185,6 +194,14 @@ def test_own_file_is_trained_and_listed(main, folder):
     assert (folder / "saved_models" / "mine" / "card.json").is_file()
     rows = json.loads(main("list", "./my_gan.py", "--json")[1])
     assert next(row for row in rows if row["key"] == "gp_weight")["default"] == 3.0
+
+
+def test_own_file_may_have_dataclasses_with_annotations_as_text(main, folder):
+    words = "from __future__ import annotations\nimport dataclasses\n"
+    words += "@dataclasses.dataclass\nclass Thing:\n    size: int = 1\n"
+    (folder / "with_dataclass.py").write_text(words + OWN_FILE)
+    code, _, err = main(*TINY, "--variant=./with_dataclass.py", "--dry_run")
+    assert code == 0, err
 
 
 def test_options_of_a_variant_have_defaults_and_meanings(main):
@@ -221,6 +238,12 @@ def test_pictures_are_the_same_in_each_form(generate, folder):
     assert images.dtype == np.uint8
     assert files_in(folder / "each") == [f"{k:05d}.png" for k in range(5)]
     assert files_in(folder / "deep") == ["all.npz"]
+    code, _, err = generate("--num=3", "--out_dir=each")
+    assert code == 2
+    assert "--out_dir=each holds 00003.png of an earlier call" in err
+    assert files_in(folder / "each") == [f"{k:05d}.png" for k in range(5)]
+    (folder / "each" / "mine.png").write_bytes(b"")
+    assert generate("--num=5", "--seed=7", "--out_dir=each")[0] == 0
     for index, image in enumerate(images):
         with Image.open(folder / "each" / f"{index:05d}.png") as picture:
             np.testing.assert_array_equal(np.asarray(picture), image[..., 0])

@@ -321,6 +321,35 @@ def test_linked_class_folders_are_followed(tmp_path):
     assert data.open_source(str(tmp_path / "set")).class_names == ("cats", "dogs")
 
 
+def test_a_folder_goes_before_links_to_it_whatever_is_listed_first(tmp_path, monkeypatch):
+    fill(tmp_path / "b_real", 3)
+    fill(tmp_path / "q", 3, start=50)
+    for name in ("a_link", "z_link"):
+        (tmp_path / name).symlink_to(tmp_path / "b_real")
+    walk, seen = os.walk, set()
+    for order in (sorted, lambda names: sorted(names, reverse=True)):
+
+        def walked(*args, order=order, **how):
+            for folder, subfolders, files in walk(*args, **how):
+                subfolders[:] = order(subfolders)
+                yield folder, subfolders, files
+
+        monkeypatch.setattr(os, "walk", walked)
+        seen.add(data.open_source(str(tmp_path)).class_names)
+    assert seen == {("b_real", "q")}
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_numbers_of_32_bits_are_told_not_made_black(tmp_path, kind):
+    fill(tmp_path, 40)
+    numbers = np.random.default_rng(0).uniform(0, 255, (16, 12)).astype(kind)
+    Image.fromarray(numbers).save(tmp_path / "deep.tif")
+    source = data.open_source(str(tmp_path), image_size=(16, 12))
+    [(name, said)] = source.bad_files
+    assert name == "deep.tif"
+    assert said == "its numbers have 32 bits and no known range: save it with 8 or 16"
+
+
 # Read from disk in training.
 
 

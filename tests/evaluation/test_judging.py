@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import pathlib
 import re
 import shutil
 
@@ -100,6 +101,16 @@ def test_a_folder_and_an_npz_of_the_same_pictures(evaluate, tmp_path):
     assert results[0] == pytest.approx(results[1], rel=1e-6)
 
 
+def test_a_folder_that_is_called_as_a_data_set_is_the_folder(evaluate, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("digits").mkdir()
+    for index, picture in enumerate(data.open_source("digits").images(12)):
+        Image.fromarray(picture[..., 0]).save(f"digits/{index}.png")
+    code, out, err = evaluate("--images=digits", "--metrics=fid", "--json")
+    assert code == 0, err
+    assert json.loads(out)["num"] == 12
+
+
 def test_a_run_is_judged(evaluate, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = ["--set", "generator.width=8", "discriminator.width=8"]
@@ -147,6 +158,7 @@ def test_wrong_words(evaluate, words, message):
         (("--features=nope",), "features='nope' is no known network"),
         (("--num=1001",), "num=1001: the test split of 'digits' has only 1000 pictures"),
         (("--data_dir=x",), "data_dir='x' is for tfds:NAME"),
+        (("--image_size=14",), "image_size=14 is for bare pictures: a model makes its own size"),
     ],
 )
 def test_wrong_words_about_a_model(evaluate, model, words, message):

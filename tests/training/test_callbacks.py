@@ -421,6 +421,16 @@ def test_progress_on_a_terminal_is_one_bar_that_ends(model):
     assert stream.getvalue().endswith("\n")
 
 
+def test_a_run_goes_on_when_nobody_reads_its_progress_any_more(model):
+    reader, writer = os.pipe()
+    with open(writer, "w") as stream:
+        progress = callbacks.Progress(3, 1, stream=stream)
+        os.close(reader)
+        drive([progress], model, 3)
+        assert int(model.step) == 3
+        print("into nothing", file=stream, flush=True)
+
+
 def test_progress_in_a_file_is_lines_every_ten_seconds(model, monkeypatch):
     clock = itertools.count(0.0, 4.0)  # four seconds a step
     monkeypatch.setattr(time, "perf_counter", clock.__next__)

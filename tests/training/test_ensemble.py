@@ -110,6 +110,23 @@ def test_the_newest_run_of_specialists_is_gone_on_with(tmp_path, monkeypatch):
         ensemble.train("acgan", run_dir=first.run_dir, resume=True)
 
 
+def test_specialists_of_some_classes_say_so_and_a_longer_run_is_gone_on_with(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {**TINY, "steps": 1}
+    first = ensemble.train("acgan", specialists=2, classes=[1, 2], **given)
+    card = json.loads((first.export_dir / "card.json").read_text("utf-8"))
+    assert card["labels"] == card["classes"] == [1, 2]
+    assert ensemble.train("acgan", resume=True, steps=2).steps == 4
+    # Killed now, it would be gone on with by the words of then.
+    assert ensemble.train("acgan", run_dir=first.run_dir, resume=True).steps == 4
+    plain = ensemble.train("acgan", classes=[1, 2], **given)
+    assert ensemble.train("acgan", resume=True, steps=2).run_dir == plain.run_dir
+    with pytest.raises(UsageError, match="no run of 2 specialists of 'acgan' to resume in"):
+        ensemble.train("acgan", specialists=2, run_dir=plain.run_dir, resume=True, classes=[1, 2])
+    with pytest.raises(UsageError, match="no run of 2 specialists of 'cgan' to resume under"):
+        ensemble.train("cgan", specialists=2, resume=True, **given)
+
+
 def test_a_failure_in_another_process_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = {**TINY["options"], "g_optimizer.learning_rate": 1e30}

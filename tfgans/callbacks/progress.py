@@ -79,7 +79,10 @@ class Progress(StepCallback):
             return
         share = 100 * self.step // max(1, self.steps)
         parts = [f"step {self.step}/{self.steps} ({share} %)", *losses, rate, self._eta()]
-        print("  ".join(parts), file=self.stream, flush=True)
+        try:
+            print("  ".join(parts), file=self.stream, flush=True)
+        except BrokenPipeError:  # nobody reads it any more: no reason to lose the run
+            os.dup2(os.open(os.devnull, os.O_WRONLY), (self.stream or sys.stderr).fileno())
 
     def _eta(self) -> str:
         done = self.step - self._first_step

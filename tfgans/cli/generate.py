@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import pathlib
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -143,8 +144,20 @@ def _write_grid(path: pathlib.Path, rows: "Rows") -> None:
 def _write_folder(path: pathlib.Path, rows: "Rows") -> None:
     from tfgans import images
 
-    for index, picture in enumerate(picture for row in rows for picture in row):
+    pictures = [picture for row in rows for picture in row]
+    left = [old for old in sorted(path.glob("*.png")) if _number(old) >= len(pictures)]
+    if left:
+        raise UsageError(
+            f"--out_dir={path} holds {left[0].name} of an earlier call, which would be left among "
+            f"these {len(pictures)} picture(s): empty it, or give another folder"
+        )
+    for index, picture in enumerate(pictures):
         images.save_png(path / f"{index:05d}.png", picture)
+
+
+def _number(path: pathlib.Path) -> int:
+    """Returns the number of a picture that `_write_folder` wrote; -1 of another file."""
+    return int(path.stem) if re.fullmatch(r"\d{5,}", path.stem) else -1
 
 
 def _write_npz(path: pathlib.Path, rows: "Rows") -> None:

@@ -55,7 +55,9 @@ def _listed(root: Path) -> list[Path]:
     found, seen = [], set()
     for folder, subfolders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
-        subfolders[:] = [] if real in seen else [s for s in subfolders if not s.startswith(".")]
+        below = [] if real in seen else [name for name in subfolders if not name.startswith(".")]
+        # A folder goes before links to it, whatever the file system lists first.
+        subfolders[:] = sorted(below, key=lambda name: (Path(folder, name).is_symlink(), name))
         if real not in seen:
             found += [Path(folder, file) for file in files if _is_picture(file)]
         seen.add(real)

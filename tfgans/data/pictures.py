@@ -159,7 +159,9 @@ def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
 
 def _plain(image: Image.Image, channels: int) -> Image.Image:
     """Grey or RGB of 8 bits; what is transparent shows white."""
-    if image.mode[0] in "IF":  # 16 bits: the upper ones
+    if image.mode in ("I", "F"):
+        raise BadPictureError("its numbers have 32 bits and no known range: save it with 8 or 16")
+    if image.mode[0] == "I":  # 16 bits: the upper ones
         high = np.clip(np.asarray(image), 0, 65535).astype(np.uint16) >> 8
         image = Image.fromarray(high.astype(np.uint8))
     elif image.has_transparency_data:
