@@ -39,6 +39,9 @@ def watch_of(plan, folder, made, team) -> callbacks.CollapseWatch | None:
     """Returns what watches the run, put among its callbacks; None where there is too little."""
     source = data.open_source(plan["dataset"], **plans.data_options(plan))
     if plan["steps"] < WATCHED or source.size < 2:
+        if plan["on_collapse"] != "warn":
+            words = f"is without effect: a run below {WATCHED} steps, or of one picture, has no watch"
+            print(f"on_collapse={plan['on_collapse']} {words}", file=sys.stderr)
         return None
     number = callbacks.CollapseWatch.num
     log = _log_of(made)

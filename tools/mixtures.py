@@ -1,6 +1,6 @@
 """Which schemes find every Gaussian of the ring and of the grid?
 
-    python tools/mixtures.py [--seeds 0 1 2] [--schemes r1gan ...]
+    python tools/mixtures.py [--games ring grid] [--seeds 0 1 2] [--schemes r1gan ...]
 
 Plays `python -m tfgans.playground ring` and `grid` for each scheme and seed, one after another.
 Writes docs/results/mixtures.json, run by run, skips what is there, and the tables of
@@ -11,12 +11,14 @@ import argparse
 
 import experiments
 
+UNROLLED = ["--variant=unrolled", "--steps=25000", "--batch_size=512"]  # its authors'
 # Scheme -> what it adds to the command.
 SCHEMES = {
     "gan": ["--variant=gan"],
     "gan, packs of 2": ["--variant=gan", "--set", "discriminator.packing=2"],
     "nsgan": ["--variant=nsgan"],
-    "unrolled": ["--variant=unrolled"],
+    "unrolled": UNROLLED,
+    **{f"unrolled, {k} step(s)": [*UNROLLED, "--set", f"unroll_steps={k}"] for k in (0, 1, 10)},
     "wgan_gp": ["--variant=wgan_gp"],
     "r1gan": ["--variant=r1gan"],
     "hinge, spectral norm": ["--variant=hinge"],
@@ -32,16 +34,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default 0 1 2")
     parser.add_argument("--schemes", nargs="+", default=list(SCHEMES), help="default all")
+    parser.add_argument("--games", nargs="+", default=GAMES, choices=GAMES, help="default both")
     given = parser.parse_args()
     result = experiments.read(NAME)
-    for game in GAMES:
+    for game in given.games:
         experiments.fill(
             *(NAME, result, result.setdefault(game, {}), given.schemes, given.seeds),
             lambda scheme, seed, game=game: experiments.play(
                 game, [*SCHEMES[scheme], f"--seed={seed}"]
             ),
         )
-    for game in GAMES:
+    for game in given.games:
         experiments.write_tables(f"playground/{game}.md", {NAME: table(result[game])})
 
 

@@ -269,6 +269,18 @@ SETTINGS = {  # what the papers and the courses say
     | {"g_optimizer.epsilon": 1e-8, "d_optimizer.epsilon": 1e-8},
     "stylegan": {"r1_weight": 10.0, "mixing": 0.9, "generator.mapping_multiplier": 0.01}
     | {"generator.num_mapping_layers": 8, "g_optimizer.beta_1": 0.0, "g_optimizer.beta_2": 0.99},
+    # The authors' code for a ring of Gaussians.
+    "unrolled": pair_of(keras.optimizers.Adam, beta_1=0.5)
+    | {"d_optimizer.learning_rate": 1e-4, "g_optimizer.learning_rate": 1e-3, "unroll_steps": 5},
+    "r1gan": adam(2e-4, 0.0, 0.99) | {"r1_weight": 1.0, "discriminator.batch_norm": False},
+    "dragan": adam(2e-4, 0.5) | {"gp_weight": 10.0, "discriminator.batch_norm": False},
+    "roth": adam(2e-4, 0.5) | {"roth_weight": 2.0, "final_share": 0.01},
+    "lgan": adam(2e-4, 0.0, 0.9) | {"phi": "exp", "n_critic": 5},
+    "fgan": adam(2e-4, 0.9) | {"divergence": "kl"},
+    "mmd_gan": adam(1e-4, 0.5, 0.9)
+    | {"gp_weight": 1.0, "n_critic": 5, "discriminator.num_outputs": 16},
+    "gmmn": {"latent_distribution": "uniform", "generator.latent_dim": 10},
+    "dcgan_noise": adam(2e-4, 0.5) | {"instance_noise": 0.1, "discriminator.batch_norm": True},
     "vae": {"kl_weight": 1.0, "reconstruction_weight": 1.0, "encoder.width": 256},
 }
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageSequence
 
 from tfgans import UsageError
 from tfgans.networks import mlp
-from tfgans.playground import __main__, grid, mixtures, ring, schemes
+from tfgans.playground import __main__, grid, metz, mixtures, ring, schemes
 
 FEW = {"steps": 3, "batch_size": 8}
 
@@ -112,6 +112,27 @@ def test_all_schemes_have_the_games_optimiser_and_their_own_losses():
         assert {f"{player}_optimizer.beta_2" for player in "gd"} <= set(table)
     assert schemes._playable("mmd_gan", mlp).options["discriminator.num_outputs"] == 16
     assert schemes._playable("wgan_mlp", mlp).options["n_critic"] == 5
+
+
+def test_unrolled_plays_on_its_authors_networks():
+    """tanh(W_2 tanh(W_1 x)), whose kernels are orthogonal times 1.4, and a linear layer."""
+    data = np.random.default_rng(0).normal(size=(5, 1, 1, 2)).astype(np.float32)
+    latent = np.random.default_rng(1).normal(size=(5, 256)).astype(np.float32)
+    networks = metz.generator(mixtures.DATA), metz.discriminator(mixtures.DATA)
+    for network, inputs in zip(networks, ({"latent": latent}, {"image": data}), strict=True):
+        kernels = [weight.numpy() for weight in network.weights if weight.name == "kernel"]
+        assert [kernel.shape[1] for kernel in kernels[:-1]] == [128, 128]
+        for kernel in kernels:
+            short = min(kernel.shape)
+            product = kernel @ kernel.T if len(kernel) == short else kernel.T @ kernel
+            np.testing.assert_allclose(product, 1.4**2 * np.eye(short), atol=1e-5)
+        hidden = next(iter(inputs.values())).reshape(5, -1)
+        for kernel in kernels[:-1]:
+            hidden = np.tanh(hidden @ kernel)
+        made = network(inputs).numpy().reshape(5, -1)
+        np.testing.assert_allclose(made, hidden @ kernels[-1], rtol=1e-4, atol=1e-5)
+    play = ring.play(variant="unrolled", options=(("discriminator.packing", 2),), **FEW)
+    assert play.facts["options"] == {"discriminator.packing": 2}
 
 
 @pytest.mark.parametrize("variant", ["vae", "cgan", "progan", "gmmn"])

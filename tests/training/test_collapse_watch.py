@@ -260,8 +260,9 @@ def test_where_no_checkpoint_is_healthy_all_are_kept(stopped):
     assert checkpoints.last_step(folder / "run") is not None
 
 
-def test_short_runs_are_not_watched(tmp_path):
-    result = train(tmp_path, options=FAILS, **{**SOON, "steps": 799})
+def test_short_runs_are_not_watched(tmp_path, capsys):
+    result = train(tmp_path, options=FAILS, **{**SOON, "steps": 799}, on_collapse="stop")
+    assert "on_collapse=stop is without effect: a run below 800 steps" in capsys.readouterr().err
     assert result.failures == []
     assert not any(failures.DIVERSITY in row for row in rows_of(tmp_path / "run"))
 

@@ -17,7 +17,7 @@ from matplotlib.patches import Circle
 from tfgans import randomness
 from tfgans.metrics import mode_coverage
 from tfgans.networks import mlp
-from tfgans.playground import Outcome, moving, schemes
+from tfgans.playground import Outcome, metz, moving, schemes
 from tfgans.variant import DataSpec
 
 DATA = DataSpec((1, 1, 2))
@@ -28,6 +28,8 @@ CEILING = 1.0 - float(np.exp(-(WITHIN**2) / 2.0))
 SPREAD = float(np.sqrt(1.0 - (1.0 - CEILING) * WITHIN**2 / 2.0 / CEILING))  # 0.974
 _DRAWN = 500  # points in a frame
 
+# Of schemes that have others than the rest.
+NETWORKS = {"unrolled": metz}
 # Options of every scheme, in place of its row's.
 RECIPE: dict[str, Any] = {
     "ema_decay": 0.999,
@@ -43,7 +45,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "hinge": {"discriminator.spectral_norm": True},
     # As its authors' game with points; Gulrajani et al., 2017, their code.
     "wgan_gp": {"gp_weight": 0.1},
-    # As the code of Metz et al., 2016, but for batches of 512, tanh, orthogonal kernels.
+    "roth": {"roth_weight": 0.1},
+    # With the networks of metz.py and batches of 512 as the code of Metz et al., 2016.
     "unrolled": {
         **schemes.adam(1e-3, beta_1=0.5, beta_2=0.999, schedule="constant"),
         "d_optimizer.learning_rate": 1e-4,
@@ -146,7 +149,7 @@ def game(mixture: Mixture) -> Callable[..., Outcome]:
 
 def _played(mixture: Mixture, given: dict[str, Any]) -> Outcome:
     model, frames = schemes.trained(
-        networks=mlp,
+        networks=NETWORKS.get(given["variant"], mlp),
         data=DATA,
         draw=lambda step, rows: mixture.images(step, rows, given["seed"]),
         look=lambda model: _points(model, mixture, _DRAWN, 0),
