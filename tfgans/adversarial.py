@@ -126,6 +126,10 @@ class AdversarialModel(GenerativeModel):
             steps = max(1, tricks.in_turn(steps, self.alternate_every, first))
         return super().updates_in(name, steps)
 
+    def check_rows(self, rows, replicas=1):
+        """As every model: a batch must be packs."""
+        tricks.check_packs(rows, self.discriminator.input["image"].shape[-1], self.image_shape[-1])
+
     def compile(self, **given):
         """As every model; players cannot take turns on several replicas."""
         if self.alternate_every and replicas.several():
@@ -140,6 +144,14 @@ class AdversarialModel(GenerativeModel):
             for index, variable in enumerate(variables)
         }
         return {**super().state(), **pasts}
+
+    def begin_from(self, source):
+        """As every model; the mean of the weights begins where they do."""
+        super().begin_from(source)
+        for player, pasts in self.pasts.items():
+            present = getattr(self, player).trainable_variables if pasts else ()
+            for past, variable in zip(pasts, present, strict=True):
+                past.assign(variable)
 
     def critic_batches(self, batch) -> Iterator[dict[str, tf.Tensor]]:
         """Yields the `n_critic` batches that the pipeline packed into one.
@@ -209,12 +221,14 @@ class AdversarialModel(GenerativeModel):
             terms = super(AdversarialModel, self).minimize(name, objective, batch)
             return terms, dict(self.notes.watched)
 
+        def look(piece):
+            return objective(piece), dict(self.notes.watched)
+
         def rest():
-            terms = objective(batch)
-            self.notes.watched.update(self.regularizers(name))
-            for player in self.optimizes[name]:
-                self.notes.watched[f"grad_norm/{player}"] = tf.constant(0.0)
-            return terms, dict(self.notes.watched)
+            self._seed_layers(name)
+            terms, watched = replicas.in_pieces(look, batch, self.accumulate, self.notes)
+            norms = {f"grad_norm/{player}": tf.constant(0.0) for player in self.optimizes[name]}
+            return terms, {**watched, **self.regularizers(name), **norms}
 
         turn = self.step // self.alternate_every % 2
         first = "discriminator" in self.optimizes[name]

@@ -136,6 +136,17 @@ class GenerativeModel(Sampling, SerializableModel):
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Builds nothing: all is built, and Keras would fail at it with several workers."""
 
+    def check_rows(self, rows, replicas=1):
+        """Refuses images that a step could not work through so many at a time.
+
+        Args:
+            rows: Images of a piece of a batch.
+            replicas: Replicas that each have as many.
+
+        Raises:
+            UsageError: If it could not.
+        """
+
     def updates_per_step(self, name):
         """Steps that the optimiser `name` takes in one `train_step`."""
         del name
@@ -167,7 +178,10 @@ class GenerativeModel(Sampling, SerializableModel):
         """
         optimizer = getattr(self, name)
         variables = [v for player in self.optimizes[name] for v in self.moving(player)]
-        self._prepare_layers(name)
+        before = dict(self.notes.watched)
+        self.notes.watched.clear()  # it may hold tensors of another graph
+        self._advance_layers(name)
+        self._seed_layers(name)
 
         def work(piece):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -179,7 +193,7 @@ class GenerativeModel(Sampling, SerializableModel):
             return terms, gradients, dict(self.notes.watched)
 
         terms, gradients, watched = replicas.in_pieces(work, batch, self.accumulate, self.notes)
-        self.notes.watched.update(watched)
+        self.notes.watched.update(before | watched)
         gradients = replicas.mean(gradients)
         self._watch_norms(name, gradients)
         optimizer.apply(gradients, variables)
@@ -228,6 +242,13 @@ class GenerativeModel(Sampling, SerializableModel):
         """Returns how many steps the average is old; a young one moves faster."""
         return self.step
 
+    def begin_from(self, source):
+        """Takes over what of a trained model's state goes with its networks, which it has already.
+
+        Args:
+            source: A model with the same players.
+        """
+
     # What makes a run repeatable.
 
     def state(self) -> dict[str, tf.Variable]:
@@ -268,10 +289,13 @@ class GenerativeModel(Sampling, SerializableModel):
         networks = [getattr(self, player) for player in self.players]
         return any(layer.compute_dtype == "float16" for net in networks for layer in net.layers)
 
-    def _prepare_layers(self, name):
-        """Advances the power iterations of the players that move, and seeds layers that draw."""
+    def _advance_layers(self, name):
+        """Advances the power iterations of the players that move."""
         for player in self.optimizes[name]:
             layer_states.advance(getattr(self, player))
+
+    def _seed_layers(self, name):
+        """Seeds the layers of all players that draw."""
 
         def key_of(index, number):
             part = self.notes.part * number + index

@@ -139,6 +139,7 @@ def copy_networks(source, model) -> None:
         network.set_weights(weights)
     if model.average is not None:
         model.average.set_weights(source.sampler.get_weights())
+    model.begin_from(source)
 
 
 class Checkpoints:

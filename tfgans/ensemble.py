@@ -53,7 +53,7 @@ def train(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, 
     if count == 1:
         return training.train(variant, run_dir=run_dir, resume=resume, **given)
     parts = resolve(variant, specialists=count, **given)
-    if resume and not before:
+    if resume and not before and (run_dir is None or runs.is_run(run_dir)):
         where = f"under {plans.RUNS!r}" if run_dir is None else f"in {os.fspath(run_dir)!r}"
         raise UsageError(f"no run of {count} specialists of {str(variant)!r} to resume {where}")
     folder = _folder(variant, run_dir, before, parts, given)

@@ -197,6 +197,8 @@ def _full_card(model, functions: Mapping[str, Any], card: Mapping[str, Any]) -> 
         "labels": list(model.classes) if getattr(model, "takes_label", False) else [],
         "signatures": signatures,
     }
+    if hasattr(model, "latent_distribution"):
+        facts["latent_distribution"] = model.latent_distribution
     if "truncation" in signatures.get("sample", {}).get("inputs", {}):
         facts["truncation"] = TRUNCATION
     return {**facts, **getattr(model, "facts", {}), **card}

@@ -40,6 +40,11 @@ class GrowingModel(AdversarialModel):
         """What training changes, the number of images shown included."""
         return {**super().state(), "shown": self.shown.value}
 
+    def begin_from(self, source):
+        """As every model; the networks have grown as far as those of the source."""
+        super().begin_from(source)
+        self.shown.assign(source.shown)
+
     # Stages.
 
     def enter_stage(self) -> int:

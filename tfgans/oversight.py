@@ -40,7 +40,9 @@ def watch_of(plan, folder, made, team) -> callbacks.CollapseWatch | None:
     source = data.open_source(plan["dataset"], **plans.data_options(plan))
     if plan["steps"] < WATCHED or source.size < 2:
         if plan["on_collapse"] != "warn":
-            words = f"is without effect: a run below {WATCHED} steps, or of one picture, has no watch"
+            words = (
+                f"is without effect: a run below {WATCHED} steps, or of one picture, has no watch"
+            )
             print(f"on_collapse={plan['on_collapse']} {words}", file=sys.stderr)
         return None
     number = callbacks.CollapseWatch.num

@@ -86,8 +86,9 @@ class SavedGenerator:
     @property
     def uniform(self) -> bool:
         """Whether latents are uniform on [-1, 1], instead of normal."""
-        options = self.card.get("options")
-        return isinstance(options, dict) and options.get("latent_distribution") == "uniform"
+        options = self.card.get("options")  # older cards say it there
+        said = options.get("latent_distribution") if isinstance(options, dict) else None
+        return self.card.get("latent_distribution", said) == "uniform"
 
     @property
     def num_styles(self) -> int:

@@ -101,7 +101,7 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
         plan = plans.with_data(plan)
         _check_team(team, plan)
         with team.strategy.scope():
-            model = _model(plan, run_dir if resume else None)
+            model = _model(plan, placement, run_dir if resume else None)
         folder = _run_folder(run_dir, resume, plan) if team.is_chief else None
         if folder is not None:
             checkpoints.restore(checkpoints.manager(model, folder))
@@ -116,16 +116,19 @@ def resolve(variant, *, run_dir=None, resume=False, **given) -> dict[str, Any]:
     Raises:
         UsageError: As `train`.
     """
-    run_dir, plan, _ = plans.make(variant, run_dir, resume, given)
+    run_dir, plan, placement = plans.make(variant, run_dir, resume, given)
     plan = plans.with_data(plan)
     with runs.precision_scope(plan["precision"]):
-        _model(plan, run_dir if resume else None)  # refuses options that do not fit together
+        _model(
+            plan, placement, run_dir if resume else None
+        )  # refuses options that do not fit together
     return plan
 
 
-def _model(plan, resumed) -> keras.Model:
+def _model(plan, placement, resumed) -> keras.Model:
     """Returns the model, started from `init_from` but where the folder `resumed` has gone on."""
-    model = factory.planned(plan)
+    model, replicas = factory.planned(plan), placement.num_replicas
+    model.check_rows(plan["batch_size"] // (replicas * plan["accumulate"]), replicas)
     begun = resumed is not None and checkpoints.last_step(resumed) is not None
     if plan["init_from"] and not begun:
         checkpoints.copy_networks(factory.load(plan["init_from"]), model)

@@ -20,10 +20,20 @@ def packed(image, channels):
     size = channels // own
     if size == 1:
         return image
-    if count % size:
-        raise UsageError(f"{count} pictures at a time are no packs of {size}")
+    check_packs(count, channels, own)
     image = tf.reshape(image, (count // size, size, height, width, own))
     return tf.reshape(tf.transpose(image, (0, 2, 3, 1, 4)), (-1, height, width, channels))
+
+
+def check_packs(count, channels, own):
+    """Refuses a number of images of `own` channels that is none of packs of `channels`.
+
+    Raises:
+        UsageError: If it is not.
+    """
+    size = channels // own
+    if count % size:
+        raise UsageError(f"{count} pictures at a time are no packs of {size}")
 
 
 def before_logits(network):

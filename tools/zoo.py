@@ -293,8 +293,8 @@ apart; for FID, KID and MMD 0 is best. [metrics.md](metrics.md) says which to be
 errors, floors and all other figures are in the results. Time is the run's own, on the threads that
 the result names; other work ran beside some of the runs, which makes it an upper bound.
 
-Text 002's slides have, on blocks of a training batch of the full MNIST: GAN, 1-NN accuracy 0.684 (real 0.535, fake
-0.832) and MMD 0.196; WGAN, 0.679 (0.541 and 0.817) and 0.108.
+Text 002's slides have, on blocks of a training batch of the full MNIST: GAN, 1-NN accuracy 0.684
+(real 0.535, fake 0.832) and MMD 0.196; WGAN, 0.679 (0.541 and 0.817) and 0.108.
 """
 
 

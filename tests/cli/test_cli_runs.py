@@ -164,6 +164,8 @@ def test_nothing_to_resume_is_told(main, trained):
         (["--export_dir=new/samples", "--run_dir=new"], "would replace the run in .*, or a part"),
         (["--export_dir=/proc/x"], "cannot export to '/proc/x'"),
         (["--run_dir=/proc/x"], "cannot use '/proc/x' as a run folder"),
+        (["--set", "discriminator.packing=3"], "4 pictures at a time are no packs of 3"),
+        (["--variant=mmd_gan", "--accumulate=4"], "of 1 picture have no pairs to compare"),
         (["--run_dir=a[1]"], r"a\[1\]'"),
         (["--export_dir=q\\"], "takes .* backslashes in a path for a pattern: rename it"),
         (["--run_dir=r\udcff"], "is not spelt in UTF-8: rename it"),

@@ -40,6 +40,35 @@ def test_parts_give_the_weights_and_logs_of_the_whole(name):
         np.testing.assert_allclose(same_logs[key], value, rtol=1e-4, atol=1e-6, err_msg=key)
 
 
+def test_parts_of_a_warm_up_give_the_weights_of_the_whole():
+    whole, logs = fitted("wgan_mlp", 1, warm_up_critic_steps=4)
+    parts, same_logs = fitted("wgan_mlp", 3, warm_up_critic_steps=4)
+    for key, variable in whole.state().items():
+        if not key.startswith(("g_optimizer", "d_optimizer")):
+            np.testing.assert_allclose(parts.state()[key], variable, atol=1e-5, err_msg=key)
+    for key, value in logs.items():
+        np.testing.assert_allclose(same_logs[key], value, rtol=1e-4, atol=1e-6, err_msg=key)
+
+
+def test_a_player_that_rests_looks_at_parts_too():
+    tiny = {**registry.load("nsgan").tiny, "alternate_every": 1}
+    image = np.random.default_rng(0).uniform(-1, 1, (8, 8, 8, 1)).astype("float32")
+    logs = []
+    for accumulate in (1, 4):
+        model, seen = tfgans.create("nsgan", SPEC, accumulate=accumulate, **tiny), set()
+        judge = model.discriminator.call
+
+        def noted(inputs, judge=judge, seen=seen, **how):
+            seen.add(inputs["image"].shape[0])
+            return judge(inputs, **how)
+
+        model.discriminator.call = noted
+        logs.append(model.train_step({"image": image}))
+        assert seen == {8 // accumulate}
+    for key, value in logs[0].items():
+        np.testing.assert_allclose(logs[1][key], value, rtol=1e-4, atol=1e-6, err_msg=key)
+
+
 def test_each_part_draws_its_own_rows_of_the_noise():
     model, _ = fitted("nsgan", 1)
     batch = {"image": np.zeros((12, 8, 8, 1), np.float32)}

@@ -96,7 +96,10 @@ def test_the_times_of_a_step_are_taken_in_turns(repo, monkeypatch):
     import experiments
 
     tiny = {"generator.width": 4, "discriminator.width": 4}
-    games = {"one": ("nsgan", tiny), "more": ("wgan_mlp", {"n_critic": 20, "discriminator.width": 512})}
+    games = {
+        "one": ("nsgan", tiny),
+        "more": ("wgan_mlp", {"n_critic": 20, "discriminator.width": 512}),
+    }
     times = experiments.step_times(games, "optdigits", batch_size=8, rounds=3, steps=5)
     assert times["more"] > 1.5 * times["one"] > 0
 

@@ -258,6 +258,20 @@ def test_a_resting_player_reports_what_it_would_minimise():
     assert float(logs[0]["g_loss"]) == pytest.approx(float(logs[1]["g_loss"]), rel=1e-5)
 
 
+def test_what_a_resting_player_reports_does_not_depend_on_what_was_before():
+    """Dropout draws by seed and step, also of a player that does not move."""
+    model = tiny("gan", alternate_every=5, **{"discriminator.dropout": 0.5})
+    state = [(variable, variable.numpy()) for variable in model.state().values()]
+    logs = []
+    for _ in range(2):
+        for variable, value in state:
+            variable.assign(value)
+        model.reset_metrics()
+        found = model.train_step(batch_of(8))
+        logs.append({name: float(value) for name, value in found.items()})
+    assert logs[0] == logs[1]
+
+
 @pytest.mark.parametrize(("steps", "period"), [(8, 2), (7, 2), (5, 2), (3, 4), (9, 1)])
 def test_turns_are_counted(steps, period):
     turns = [step // period % 2 for step in range(steps)]

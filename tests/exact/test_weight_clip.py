@@ -75,6 +75,16 @@ def test_limit_is_an_option():
     np.testing.assert_allclose(largest, 0.03, rtol=1e-6)
 
 
+def test_self_attention_is_clipped_too():
+    model = tiny("wgan", n_critic=1, **{"discriminator.attention": 4})
+    layer = next(one for one in model.discriminator.layers if "attention" in one.name)
+    layer.gamma.assign(0.5)
+    model.train_step(batch_for(model))
+    assert len(layer.trainable_variables) == 7  # kernels and biases of three, and gamma
+    for variable in layer.trainable_variables:
+        assert np.abs(variable.numpy()).max() <= 0.01 + 1e-8, variable.path
+
+
 def test_exactly_n_critic_steps():
     model = tiny("wgan_mlp", n_critic=5)
     assert model.batches_per_step == 5
@@ -101,3 +111,26 @@ def test_warm_up_takes_more_critic_steps_at_first_and_every_500th():
         step(batch)
         assert int(model.d_optimizer.iterations) - before == critic_steps, done
         assert int(model.step) == done + 1
+
+
+@pytest.mark.parametrize("turns", [0, 3])
+@pytest.mark.parametrize("steps", [5, 40, 1002])
+def test_updates_of_a_run_are_those_of_the_warm_ups_too(steps, turns):
+    model = tiny("wgan_mlp", warm_up_critic_steps=7, alternate_every=turns)
+    own = [step for step in range(steps) if not turns or step // turns % 2 == 0]
+    warm = [step for step in own if step < 25 or step % 500 == 0]
+    assert model.updates_in("d_optimizer", steps) == 2 * len(own) + 5 * len(warm)
+    assert model.updates_in("g_optimizer", steps) == (steps - len(own) if turns else steps)
+
+
+def test_rates_end_with_a_run_that_warms_up():
+    schedules = {f"{player}_optimizer.schedule": "linear" for player in "gd"}
+    model = tiny("wgan_mlp", steps=4, warm_up_critic_steps=10, **schedules)
+    rates = []
+    for _ in range(4):
+        model.train_step(batch_for(model))
+        rates.append([float(getattr(model, f"{p}_optimizer").learning_rate) for p in "gd"])
+    generators, critics = np.transpose(rates)
+    np.testing.assert_allclose(critics / critics[0], generators / generators[0], atol=1e-6)
+    assert critics[-1] == pytest.approx(0.0, abs=1e-9)
+    assert critics[-2] > 0.0

@@ -244,6 +244,9 @@ def test_the_length_is_fixed_where_a_weight_is_annealed_over_it(train):
     words += ["generator.width=4", "discriminator.width=4"]
     train.ok(*words, "--steps=2", "--run_dir=run", "--export_dir=out")
     refused(train("--resume", "--run_dir=run", "--steps=4"), "cannot resume with --steps=4 .*")
+    noisy = [*words, "roth_weight=0", "instance_noise=0.5"]
+    train.ok(*noisy, "--steps=2", "--run_dir=noisy", "--export_dir=out")
+    refused(train("--resume", "--run_dir=noisy", "--steps=4"), "cannot resume with --steps=4 .*")
     constant = [*words, "roth_weight=0"]
     train.ok(*constant, "--steps=2", "--run_dir=constant", "--export_dir=out")
     train.ok("--resume", "--run_dir=constant", "--steps=3")

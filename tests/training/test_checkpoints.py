@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgans import UsageError, checkpoints
+import tfgans
+from tfgans import DataSpec, UsageError, checkpoints, registry
 
 LIST = "checkpoints/checkpoint"
+SPEC = DataSpec((8, 8, 1))
 
 
 class Model:
@@ -100,6 +102,9 @@ def test_networks_with_fewer_weights_are_no_others(tmp_path):
         def get_weights(self):
             return self.weights
 
+        def begin_from(self, source):
+            raise AssertionError("it fits")
+
     short, long = Players((2, 3)), Players((2, 3), (3,))
     for source, model, says in (
         (short, long, r"a weight of shape none stands where \(3,\) is wanted"),
@@ -107,3 +112,24 @@ def test_networks_with_fewer_weights_are_no_others(tmp_path):
     ):
         with pytest.raises(UsageError, match=f"init_from has another generator: {says}"):
             checkpoints.copy_networks(source, model)
+
+
+def test_the_mean_of_historical_averaging_begins_at_the_weights_it_starts_from():
+    tiny = registry.load("nsgan").tiny
+    source, model = (
+        tfgans.create("nsgan", SPEC, seed=seed, historical_weight=weight, **tiny)
+        for seed, weight in ((1, 0.0), (2, 0.1))
+    )
+    checkpoints.copy_networks(source, model)
+    logs = model.train_step({"image": np.zeros((4, *SPEC.image_shape), np.float32)})
+    for player in model.players:
+        assert float(logs[f"historical_penalty/{player}"]) == 0.0
+
+
+def test_networks_that_have_grown_stay_grown():
+    tiny = registry.load("progan").tiny
+    spec = DataSpec((16, 16, 1))
+    source, model = (tfgans.create("progan", spec, seed=seed, **tiny) for seed in (1, 2))
+    source.shown.assign(10**6)
+    checkpoints.copy_networks(source, model)
+    assert model.enter_stage() == source.enter_stage() == len(model.generator.networks) - 1 > 0

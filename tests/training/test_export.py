@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import tfgans
-from tfgans import TrainingError, UsageError, export, registry, saved
+from tfgans import DataSpec, TrainingError, UsageError, export, registry, saved
 
 DATA = tfgans.DataSpec((8, 8, 1))
 CARD = {"variant": "wgan_gp", "seed": np.int64(3), "options": {"limit": math.inf, "rate": 0.5}}
@@ -179,6 +179,7 @@ def test_card_says_what_was_given_and_how_to_call(exported, drawer):
     assert card["options"] == {"limit": None, "rate": 0.5}
     assert card["image_shape"] == [8, 8, 1]
     assert card["labels"] == []
+    assert card["latent_distribution"] == "normal"
     assert "threshold on |z|" in card["truncation"]
     assert card["signatures"]["serving_default"] == {
         "inputs": {"latent": f"float32 (?, {model.latent_dim})"},
@@ -397,3 +398,12 @@ def test_a_foreign_sample_says_what_is_wanted(tmp_path):
     tf.saved_model.save(module, str(tmp_path), signatures={"sample": module.sample})
     with pytest.raises(UsageError, match=r"no signature 'sample' of n and seed to draw from"):
         saved.load_saved_model(tmp_path).sample(1)
+
+
+def test_the_latents_of_an_export_without_options_are_still_the_models(tmp_path):
+    model = tfgans.create("gmmn", DataSpec((8, 8, 1)), **registry.load("gmmn").tiny)
+    loaded = saved.load_saved_model(export.export(model, tmp_path / "out", {"variant": "gmmn"}))
+    assert model.latent_distribution == "uniform"
+    assert loaded.uniform
+    (tmp_path / "out" / "card.json").write_text('{"options": {"latent_distribution": "uniform"}}')
+    assert saved.load_saved_model(tmp_path / "out").uniform  # as older code wrote it

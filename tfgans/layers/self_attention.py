@@ -27,6 +27,7 @@ class SelfAttention(keras.layers.Layer):
         value_divisor: Above 1, a further convolution of 1x1 leads from the mean back to C channels.
         use_bias: Whether the convolutions have biases.
         kernel_initializer: Of the convolutions.
+        constraint: Of all weights, biases and gamma too.
 
     Call arguments:
         inputs: `(batch, height, width, C)`.
@@ -46,6 +47,7 @@ class SelfAttention(keras.layers.Layer):
         value_divisor=1,
         use_bias=True,
         kernel_initializer="glorot_uniform",
+        constraint=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -54,6 +56,7 @@ class SelfAttention(keras.layers.Layer):
         self.spectral_norm, self.pool, self.value_divisor = spectral_norm, pool, value_divisor
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.constraint = keras.constraints.get(constraint)
 
     def build(self, input_shape):
         """Builds the convolutions and gamma."""
@@ -67,7 +70,9 @@ class SelfAttention(keras.layers.Layer):
         self.back = None
         if self.value_divisor > 1:
             self.back = self._convolution(channels, "back", (*input_shape[:-1], values))
-        self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
+        self.gamma = self.add_weight(
+            shape=(), initializer="zeros", name="gamma", constraint=self.constraint
+        )
 
     def _convolution(self, filters, name, input_shape):
         # An initialiser draws the same numbers each time it is called: each needs its own.
@@ -77,6 +82,8 @@ class SelfAttention(keras.layers.Layer):
             1,
             use_bias=self.use_bias,
             kernel_initializer=keras.initializers.deserialize(initializer),
+            kernel_constraint=self.constraint,
+            bias_constraint=self.constraint,
             dtype=self.dtype_policy,
             name=name,
         )
@@ -108,6 +115,7 @@ class SelfAttention(keras.layers.Layer):
         names = ("spectral_norm", "pool", "value_divisor", "use_bias")
         own = {name: getattr(self, name) for name in names}
         own["kernel_initializer"] = keras.initializers.serialize(self.kernel_initializer)
+        own["constraint"] = keras.constraints.serialize(self.constraint)
         return {**super().get_config(), **own}
 
 

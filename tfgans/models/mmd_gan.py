@@ -49,6 +49,12 @@ class MMDGAN(AdversarialModel):
         g_loss, *_ = self.minimize("g_optimizer", self.generator_terms, part)
         return self.track(d_loss=d_loss, g_loss=g_loss, gradient_penalty=penalty)
 
+    def check_rows(self, rows, replicas=1):
+        """As every model: there must be pairs."""
+        super().check_rows(rows)
+        if rows * replicas == 1:
+            raise UsageError("batches, and their pieces, of 1 picture have no pairs to compare")
+
     def kernel(self, one, other):
         """The paper's mixture of rational quadratic kernels."""
         return moments.rational_quadratic_kernel(one, other, ALPHAS)
@@ -56,8 +62,7 @@ class MMDGAN(AdversarialModel):
     def discrepancy(self, real_features, fake_features):
         """The squared discrepancy of the features of all replicas."""
         real, fake = map(replicas.gathered, (real_features, fake_features))
-        if real.shape[0] == 1:
-            raise UsageError("batches, and their pieces, of 1 picture have no pairs to compare")
+        self.check_rows(real.shape[0])
         return moments.squared_mmd(real, fake, self.kernel, unbiased=True)
 
     def minus_discrepancy(self, real_features, fake_features):

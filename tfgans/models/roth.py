@@ -38,7 +38,7 @@ class RothGAN(AdversarialModel):
     """
 
     logs = ("d_loss", "g_loss", "roth_penalty")
-    anneals = ("roth_weight",)
+    anneals = (*AdversarialModel.anneals, "roth_weight")
 
     def __init__(
         self,

@@ -44,6 +44,16 @@ class WGAN(AdversarialModel):
             raise UsageError(f"{warm_up_critic_steps=}: works on one replica only")
         self.warm_up_critic_steps = warm_up_critic_steps
 
+    def updates_in(self, name, steps):
+        """Those of the warm-ups too."""
+        usual = super().updates_in(name, steps)
+        if "discriminator" not in self.optimizes[name]:
+            return usual
+        period = self.alternate_every or steps
+        own = (step for step in range(steps) if step // period % 2 == 0)
+        due = sum(step < _WARM_UP_STEPS or step % _WARM_UP_EVERY == 0 for step in own)
+        return usual + due * max(0, self.warm_up_critic_steps - self.n_critic)
+
     def train_step(self, batch):
         """Algorithm 1: n_critic critic steps, each followed by the clip, then the generator."""
         if self.warm_up_critic_steps:

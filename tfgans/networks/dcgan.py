@@ -159,7 +159,7 @@ def discriminator(
         maps = layer(Conv2D, width * min(8, 2**level), 4, 2)(maps)
         maps = _activate(maps, "leaky_relu", batch_norm and level > 0, clip)
         if attends(attention, side):
-            maps = SelfAttention(spectral_norm=spectral_norm)(maps)
+            maps = SelfAttention(spectral_norm=spectral_norm, constraint=clip)(maps)
     features = with_closeness(keras.layers.Flatten()(maps), minibatch_discrimination, clip)
     outputs = layer(keras.layers.Dense, num_outputs, name="logits")(features)
     if labels == "told":
