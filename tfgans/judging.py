@@ -137,7 +137,7 @@ def open_subject(given: dict[str, Any], **where) -> Subject:
         raise UsageError("say what to judge: one of --model, --run, --images, --npz")
     ((kind, path),) = where.items()
     path = pathlib.Path(path)
-    if kind in ("model", "run") and given["image_size"] is not None:
+    if kind in ("model", "run") and given.get("image_size") is not None:
         raise UsageError(
             f"image_size={given['image_size']} is for bare pictures: a {kind} makes its own size"
         )

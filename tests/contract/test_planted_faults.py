@@ -328,8 +328,8 @@ class MovesBeforehand(Sound):
     options={**SOUND.options, "discriminator.normalize": "ours"},
 )
 class AdvancesPowerIterationsOfTheOther(Sound):
-    def _prepare_layers(self, name):
-        super()._prepare_layers("d_optimizer")
+    def _advance_layers(self, name):
+        super()._advance_layers("d_optimizer")
 
 
 plant(

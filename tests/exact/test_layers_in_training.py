@@ -88,7 +88,7 @@ def test_the_base_advances_the_attention_of_the_player_that_moves():
     assert len(vectors_of(model.discriminator)) == 4
     for mover in networks:
         before = {name: vectors_of(network) for name, network in networks.items()}
-        model._prepare_layers(mover)
+        model._advance_layers(mover)
         for name, network in networks.items():
             for path, vector in vectors_of(network).items():
                 assert np.array_equal(before[name][path], vector) == (name != mover), path
@@ -96,7 +96,7 @@ def test_the_base_advances_the_attention_of_the_player_that_moves():
 
 def noise_in_training(model, optimizer="g_optimizer"):
     """The noise that the generator's two layers would add at this step."""
-    model._prepare_layers(optimizer)
+    model._seed_layers(optimizer)
     injecting = [each for each in model.generator.layers if hasattr(each, "noise")]
     assert len(injecting) == 2
     found = []

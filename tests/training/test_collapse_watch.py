@@ -248,7 +248,7 @@ def test_a_rewound_run_is_that_of_its_last_healthy_checkpoint(tmp_path, capsys):
     )
     assert checkpoints.last_step(tmp_path / "run") == 300
     healthy = train(tmp_path / "healthy", options=SOUND, **{**SOON, "steps": 300})
-    assert result.weights_sha256 == healthy.weights_sha256
+    assert card["last_weights_sha256"] == healthy.weights_sha256
     on = train(tmp_path, resume=True, on_collapse="warn")
     assert on.steps == 800
     assert on.failures == []

@@ -52,8 +52,7 @@ class MMDGAN(AdversarialModel):
     def check_rows(self, rows, replicas=1):
         """As every model: there must be pairs."""
         super().check_rows(rows)
-        if rows * replicas == 1:
-            raise UsageError("batches, and their pieces, of 1 picture have no pairs to compare")
+        _check_pairs(rows * replicas)
 
     def kernel(self, one, other):
         """The paper's mixture of rational quadratic kernels."""
@@ -62,7 +61,7 @@ class MMDGAN(AdversarialModel):
     def discrepancy(self, real_features, fake_features):
         """The squared discrepancy of the features of all replicas."""
         real, fake = map(replicas.gathered, (real_features, fake_features))
-        self.check_rows(real.shape[0])
+        _check_pairs(real.shape[0])
         return moments.squared_mmd(real, fake, self.kernel, unbiased=True)
 
     def minus_discrepancy(self, real_features, fake_features):
@@ -85,6 +84,11 @@ class MMDGAN(AdversarialModel):
             return moments.witness(critic(image), seen, made, self.kernel)
 
         return self.gp_weight * penalties.gradient_penalty(witness, real, fake, noise=mix)
+
+
+def _check_pairs(rows):
+    if rows == 1:
+        raise UsageError("batches, and their pieces, of 1 picture have no pairs to compare")
 
 
 VARIANTS = (
