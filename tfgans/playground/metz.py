@@ -1,5 +1,7 @@
 """Networks of the ring on which unrolled GANs were shown: tanh units, orthogonal kernels.
 
+Both work in the units of that ring, of radius 2.
+
 Reference:
     Metz et al., 2016, arXiv:1611.02163, Section 3.1, by the code they published; Appendix A has
     smaller ones, with ReLU.
@@ -14,6 +16,7 @@ from tfgans.networks.sizes import latent_input, layers_of
 from tfgans.variant import DataSpec
 
 _GAIN = 1.4
+_UNITS = 4.0  # theirs in a picture's: their ring has a radius of 2, ours as a picture one of 0.5
 
 
 def generator(data: DataSpec, *, latent_dim=256, width=128, num_layers=2):
@@ -30,6 +33,7 @@ def generator(data: DataSpec, *, latent_dim=256, width=128, num_layers=2):
     """
     latent = latent_input(latent_dim)
     numbers = _dense(math.prod(data.image_shape))(_hidden(latent, width, num_layers))
+    numbers = keras.layers.Rescaling(1.0 / _UNITS)(numbers)
     image = keras.layers.Reshape(data.image_shape, dtype="float32", name="image")(numbers)
     return keras.Model({"latent": latent}, image, name="generator")
 
@@ -48,7 +52,8 @@ def discriminator(data: DataSpec, *, width=128, num_layers=2, packing=1):
         `(batch, 1)`.
     """
     image = image_input(data, packing)
-    features = _hidden(keras.layers.Flatten()(image), width, num_layers)
+    numbers = keras.layers.Rescaling(_UNITS)(keras.layers.Flatten()(image))
+    features = _hidden(numbers, width, num_layers)
     return keras.Model({"image": image}, _dense(1)(features), name="discriminator")
 
 
