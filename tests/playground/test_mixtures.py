@@ -115,7 +115,7 @@ def test_all_schemes_have_the_games_optimiser_and_their_own_losses():
 
 
 def test_unrolled_plays_on_its_authors_networks():
-    """W_3 tanh(W_2 tanh(W_1 x)) with kernels that are orthogonal times 1.4, on a ring of radius 2."""
+    """W_3 tanh(W_2 tanh(W_1 x)), kernels orthogonal times 1.4, on a ring of radius 2."""
     data = np.random.default_rng(0).normal(size=(5, 1, 1, 2)).astype(np.float32)
     latent = np.random.default_rng(1).normal(size=(5, 256)).astype(np.float32)
     networks = metz.generator(mixtures.DATA), metz.discriminator(mixtures.DATA)
