@@ -97,26 +97,16 @@ def test_side_by_side_gives_the_same_and_a_run_is_gone_on_with(trained, tmp_path
     assert longer.export_dir == tmp_path / "export"
 
 
-def test_the_newest_run_of_specialists_is_gone_on_with(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    given = {**TINY, "steps": 1, "classes": [1, 2, 3]}
-    first = ensemble.train("acgan", specialists=3, **given)
-    assert first.run_dir.name.startswith("0001-acgan-")
-    longer = ensemble.train("acgan", resume=True, steps=2)
-    assert (longer.run_dir, longer.steps) == (first.run_dir, 6)
-    assert runs.variant_of(first.run_dir) == "acgan"
-    (first.run_dir / "ensemble.json").write_text("[")
-    with pytest.raises(UsageError, match=r"ensemble\.json' cannot be read"):
-        ensemble.train("acgan", run_dir=first.run_dir, resume=True)
-
-
-def test_specialists_of_some_classes_say_so_and_a_longer_run_is_gone_on_with(tmp_path, monkeypatch):
+def test_specialists_of_some_classes_and_their_newest_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     given = {**TINY, "steps": 1}
     first = ensemble.train("acgan", specialists=2, classes=[1, 2], **given)
     card = json.loads((first.export_dir / "card.json").read_text("utf-8"))
     assert card["labels"] == card["classes"] == [1, 2]
-    assert ensemble.train("acgan", resume=True, steps=2).steps == 4
+    assert first.run_dir.name.startswith("0001-acgan-")
+    assert runs.variant_of(first.run_dir) == "acgan"
+    longer = ensemble.train("acgan", resume=True, steps=2)
+    assert (longer.run_dir, longer.steps) == (first.run_dir, 4)
     # Killed now, it would be gone on with by the words of then.
     assert ensemble.train("acgan", run_dir=first.run_dir, resume=True).steps == 4
     plain = ensemble.train("acgan", classes=[1, 2], **given)
@@ -125,6 +115,9 @@ def test_specialists_of_some_classes_say_so_and_a_longer_run_is_gone_on_with(tmp
         ensemble.train("acgan", specialists=2, run_dir=plain.run_dir, resume=True, classes=[1, 2])
     with pytest.raises(UsageError, match="no run of 2 specialists of 'cgan' to resume under"):
         ensemble.train("cgan", specialists=2, resume=True, **given)
+    (first.run_dir / "ensemble.json").write_text("[")
+    with pytest.raises(UsageError, match=r"ensemble\.json' cannot be read"):
+        ensemble.train("acgan", run_dir=first.run_dir, resume=True)
 
 
 def test_a_failure_in_another_process_is_told(tmp_path, monkeypatch):
