@@ -148,10 +148,14 @@ class AdversarialModel(GenerativeModel):
     def begin_from(self, source):
         """As every model; the mean of the weights begins where they do."""
         super().begin_from(source)
+        for past, variable in self._pasts_and_weights():
+            past.assign(variable)
+
+    def _pasts_and_weights(self):
+        """Yields each variable of historical averaging with the weight whose mean it holds."""
         for player, pasts in self.pasts.items():
             present = getattr(self, player).trainable_variables if pasts else ()
-            for past, variable in zip(pasts, present, strict=True):
-                past.assign(variable)
+            yield from zip(pasts, present, strict=True)
 
     def critic_batches(self, batch) -> Iterator[dict[str, tf.Tensor]]:
         """Yields the `n_critic` batches that the pipeline packed into one.
@@ -253,10 +257,8 @@ class AdversarialModel(GenerativeModel):
     def track(self, **values):
         """As every model; the mean weights take in those of this step."""
         share = 1.0 / (tf.cast(self.step, tf.float32) + 2.0)
-        for player, pasts in self.pasts.items():
-            present = getattr(self, player).trainable_variables if pasts else ()
-            for past, variable in zip(pasts, present, strict=True):
-                past.assign_add(share * (variable.value - past.value))
+        for past, variable in self._pasts_and_weights():
+            past.assign_add(share * (variable.value - past.value))
         return super().track(**values)
 
     def fake_images(self, batch, stream):

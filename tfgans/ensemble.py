@@ -223,8 +223,10 @@ def _begun(variant, run_dir):
     Without a folder it is the newest one of the variant.
     """
     run_dir = runs.newest_run(plans.RUNS, str(variant)) if run_dir is None else run_dir
-    path = pathlib.Path(run_dir or "", runs.ENSEMBLE_FILE)
-    return run_dir, runs.read_json(path) if run_dir and path.is_file() else {}
+    if run_dir is None:
+        return None, {}
+    path = pathlib.Path(run_dir, runs.ENSEMBLE_FILE)
+    return run_dir, runs.read_json(path) if path.is_file() else {}
 
 
 def _folder(variant, run_dir, before, parts, given) -> pathlib.Path:

@@ -89,10 +89,9 @@ class Reference:
             n: Pictures of it.
             extractor: Makes their features.
         """
-        (width,) = extractor(sources["train"].images(1)).values.shape[1:]
-        most = min(_MOST_TRAIN, _MOST_NUMBERS // width)
-        train = Sample.of(sources["train"].images(max(2 * n, most)), extractor)
         test = Sample.of(sources["test"].images(n), extractor)
+        most = min(_MOST_TRAIN, _MOST_NUMBERS // test.features.values.shape[1])
+        train = Sample.of(sources["train"].images(max(2 * n, most)), extractor)
         return cls(test if split == "test" else train.take(slice(n)), train, test, split, extractor)
 
     def in_pixels(self, n: int) -> "Reference":

@@ -119,9 +119,8 @@ def resolve(variant, *, run_dir=None, resume=False, **given) -> dict[str, Any]:
     run_dir, plan, placement = plans.make(variant, run_dir, resume, given)
     plan = plans.with_data(plan)
     with runs.precision_scope(plan["precision"]):
-        _model(
-            plan, placement, run_dir if resume else None
-        )  # refuses options that do not fit together
+        # It refuses options that do not fit together.
+        _model(plan, placement, run_dir if resume else None)
     return plan
 
 

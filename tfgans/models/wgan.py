@@ -49,10 +49,10 @@ class WGAN(AdversarialModel):
         usual = super().updates_in(name, steps)
         if "discriminator" not in self.optimizes[name]:
             return usual
+        warm = {*range(min(steps, _WARM_UP_STEPS)), *range(0, steps, _WARM_UP_EVERY)}
         period = self.alternate_every or steps
-        own = (step for step in range(steps) if step // period % 2 == 0)
-        due = sum(step < _WARM_UP_STEPS or step % _WARM_UP_EVERY == 0 for step in own)
-        return usual + due * max(0, self.warm_up_critic_steps - self.n_critic)
+        own = sum(step // period % 2 == 0 for step in warm)
+        return usual + own * self._more_critic_steps
 
     def train_step(self, batch):
         """Algorithm 1: n_critic critic steps, each followed by the clip, then the generator."""
@@ -63,10 +63,14 @@ class WGAN(AdversarialModel):
         g_loss = self.generator_step(part, losses.wasserstein_generator)
         return self.track(d_loss=d_loss, g_loss=g_loss)
 
+    @property
+    def _more_critic_steps(self):
+        return max(0, self.warm_up_critic_steps - self.n_critic)
+
     def warm_up(self, batch):
         """Takes the critic steps that a warm-up step has beyond the usual `n_critic`."""
         due = (self.step < _WARM_UP_STEPS) | (self.step % _WARM_UP_EVERY == 0)
-        extra = tf.where(due, max(0, self.warm_up_critic_steps - self.n_critic), 0)
+        extra = tf.where(due, self._more_critic_steps, 0)
 
         def one_more(turn):
             self.notes.part = self.n_critic + turn  # its latents are its own
