@@ -1,6 +1,7 @@
 """`python -m tfgans.playground`: what it prints and writes, and what it refuses."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -60,6 +61,13 @@ def test_a_file_in_the_place_of_the_folder_is_left_alone(capsys, tmp_path):
         assert code == 2
         assert f"error: --out='{out}': '{tmp_path / 'file'}' is not a folder" in said
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_game(capsys, monkeypatch):
+    monkeypatch.setattr("tfgans.playground.bilinear.play", lambda: pytest.fail("played"))
+    code, printed, said = play(capsys, "bilinear", "--out=/proc/playground")
+    assert (code, printed) == (2, "")
+    assert re.match("error: --out='/proc/playground' cannot be written: [A-Z]", said)
 
 
 def test_help_needs_no_tensorflow():

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 from matplotlib.animation import PillowWriter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from tfgans import cli
+from tfgans import cli, runs
 from tfgans.cli import parsing, tables
 from tfgans.cli.quiet import import_tensorflow
 from tfgans.errors import UsageError, did_you_mean
@@ -38,9 +39,7 @@ def _run(argv: Sequence[str]) -> None:
     given = parsing.parse(_parser(argv), argv or ["--help"])
     name, as_json = given.pop("command"), given.pop("json", False)
     folder = given.pop("out", pathlib.Path("playground") / name)
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise UsageError(f"--out={str(folder)!r}: {str(there)!r} is not a folder")
+    _check_folder(folder)
     outcome = _module(name).play(**given)
     told = {"game": name, **outcome.facts, "files": _saved(outcome, folder)}
     if as_json:
@@ -89,6 +88,17 @@ def _module(name: str):
     if name not in WITHOUT_TENSORFLOW:
         import_tensorflow()
     return importlib.import_module(f"tfgans.playground.{name}")
+
+
+def _check_folder(folder: pathlib.Path) -> None:
+    """Refuses a folder that the pictures could not be written to, before the game is played."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise UsageError(f"--out={str(folder)!r}: {str(there)!r} is not a folder")
+    try:
+        runs.check_writable(folder / f".{os.getpid()}")
+    except OSError as error:
+        raise UsageError(f"--out={str(folder)!r} cannot be written: {error.strerror}") from error
 
 
 def _saved(outcome: Outcome, folder: pathlib.Path) -> list[str]:
