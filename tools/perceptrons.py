@@ -31,7 +31,7 @@ LOSSES = {
     "r1gan": ("r1gan", []),
     "dragan": ("dragan", []),
     "roth": ("roth", []),
-    "lgan": ("lgan", []),
+    "lgan": ("lgan", ["n_critic=5"]),
     **{
         f"fgan, {divergence}": ("fgan", [f"divergence={divergence}"])
         for divergence in ("kl", "reverse_kl", "pearson", "squared_hellinger", "jensen_shannon")

@@ -21,7 +21,7 @@ from tfgans.playground import moving
 from tfgans.variant import DataSpec, Variant
 
 # What papers have where the zoo's row, with rates of its own, does without.
-PAPERS: dict[str, dict[str, Any]] = {"wgan_gp": {"n_critic": 5}}
+PAPERS: dict[str, dict[str, Any]] = {name: {"n_critic": 5} for name in ("wgan_gp", "lgan")}
 
 
 class Frames(StepCallback):
