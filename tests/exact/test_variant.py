@@ -276,7 +276,7 @@ SETTINGS = {  # what the papers and the courses say
     "dragan": adam(2e-4, 0.5) | {"gp_weight": 10.0, "discriminator.batch_norm": False},
     "roth": adam(2e-4, 0.5) | {"roth_weight": 2.0, "final_share": 0.01},
     "lgan": {"lipschitz_weight": 0.1, "g_optimizer.schedule": "linear", "g_optimizer.beta_1": 0.0},
-    "fgan": adam(2e-4, 0.9) | {"divergence": "kl"},
+    "fgan": adam(2e-4, 0.5) | {"divergence": "kl", "discriminator.spectral_norm": True},
     "mmd_gan": adam(1e-4, 0.5, 0.9)
     | {"gp_weight": 1.0, "n_critic": 5, "discriminator.num_outputs": 16},
     "gmmn": {"latent_distribution": "uniform", "generator.latent_dim": 10},

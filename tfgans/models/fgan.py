@@ -2,11 +2,13 @@
 
     D: E f*(g(D(G(z)))) - E g(D(x))      G: -E g(D(G(z)))
 
-    python train.py --variant=fgan --set divergence=kl
+    python train.py --variant=fgan
+    python train.py --variant=fgan --set divergence=reverse_kl
 
 f* is the convex conjugate of the divergence's f, g maps logits into its domain. Jensen-Shannon (up
-to constants) is the non-saturating game of `nsgan`. The networks and optimisers are those of
-`nsgan`, text 002's perceptrons; the paper's generator step is the one above, too.
+to constants) is the non-saturating game of `nsgan`. The generator's step is the paper's, too, and
+so are its DCGAN and Adam's rate; the discriminator has spectral normalisation instead of batch
+normalisation, since f* is an exponential for some divergences.
 """
 
 import functools
@@ -16,7 +18,7 @@ import keras
 from tfgans import losses, optimizers
 from tfgans.adversarial import AdversarialModel
 from tfgans.errors import UsageError
-from tfgans.networks import mlp
+from tfgans.networks import dcgan
 from tfgans.variant import Variant
 
 
@@ -52,16 +54,18 @@ VARIANTS = (
     Variant(
         name="fgan",
         model=FGAN,
-        networks={"generator": mlp.generator, "discriminator": mlp.discriminator},
+        networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
         optimizers={"g_optimizer": optimizers.Adam, "d_optimizer": optimizers.Adam},
         options={
+            "ema_decay": 0.999,
+            "discriminator.batch_norm": False,
+            "discriminator.spectral_norm": True,
             "g_optimizer.learning_rate": 2e-4,
-            "g_optimizer.beta_1": 0.9,
+            "g_optimizer.beta_1": 0.5,
             "d_optimizer.learning_rate": 2e-4,
-            "d_optimizer.beta_1": 0.9,
+            "d_optimizer.beta_1": 0.5,
         },
-        tiny={"generator.latent_dim": 4, "generator.width": 8, "discriminator.width": 8},
-        steps=30000,
-        batch_size=100,
+        tiny={"generator.latent_dim": 4, "generator.width": 4, "discriminator.width": 4},
+        steps=7000,
     ),
 )
