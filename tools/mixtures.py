@@ -11,11 +11,13 @@ import argparse
 
 import experiments
 
+CONSTANT = [f"{player}_optimizer.schedule=constant" for player in "gd"]
 UNROLLED = ["--variant=unrolled", "--steps=25000", "--batch_size=512"]  # its authors'
 # Scheme -> what it adds to the command.
 SCHEMES = {
     "gan": ["--variant=gan"],
     "gan, packs of 2": ["--variant=gan", "--set", "discriminator.packing=2"],
+    "gan, constant rates, no average": ["--variant=gan", "--set", "ema_decay=0", *CONSTANT],
     "nsgan": ["--variant=nsgan"],
     "unrolled": UNROLLED,
     **{f"unrolled, {k} step(s)": [*UNROLLED, "--set", f"unroll_steps={k}"] for k in (0, 1, 10)},

@@ -115,7 +115,7 @@ def test_all_schemes_have_the_games_optimiser_and_their_own_losses():
 
 
 def test_unrolled_plays_on_its_authors_networks():
-    """W_3 tanh(W_2 tanh(W_1 x)), kernels orthogonal times 1.4, on a ring of radius 2."""
+    """W_3 tanh(W_2 tanh(W_1 x)), kernels orthogonal times 1.4, on a ring of radius 1."""
     data = np.random.default_rng(0).normal(size=(5, 1, 1, 2)).astype(np.float32)
     latent = np.random.default_rng(1).normal(size=(5, 256)).astype(np.float32)
     networks = metz.generator(mixtures.DATA), metz.discriminator(mixtures.DATA)
@@ -127,14 +127,14 @@ def test_unrolled_plays_on_its_authors_networks():
             product = kernel @ kernel.T if len(kernel) == short else kernel.T @ kernel
             np.testing.assert_allclose(product, 1.4**2 * np.eye(short), atol=1e-5)
         hidden = next(iter(inputs.values())).reshape(5, -1)
-        hidden = hidden * 4.0 if "image" in inputs else hidden  # the ring's radius is 2 there
+        hidden = hidden * 2.0 if "image" in inputs else hidden  # the ring's radius is 1 there
         for kernel in kernels[:-1]:
             hidden = np.tanh(hidden @ kernel)
         made = network(inputs).numpy().reshape(5, -1)
-        wanted = hidden @ kernels[-1] / (1.0 if "image" in inputs else 4.0)
+        wanted = hidden @ kernels[-1] / (1.0 if "image" in inputs else 2.0)
         np.testing.assert_allclose(made, wanted, rtol=1e-4, atol=1e-5)
     image = ring.MIXTURE.images(tf.constant(0), 1000, 0).numpy().reshape(-1, 2)
-    assert 4.0 * np.linalg.norm(image, axis=1).mean() == pytest.approx(2.0, abs=0.01)
+    assert 2.0 * np.linalg.norm(image, axis=1).mean() == pytest.approx(1.0, abs=0.005)
     play = ring.play(variant="unrolled", options=(("discriminator.packing", 2),), **FEW)
     assert play.facts["options"] == {"discriminator.packing": 2}
 

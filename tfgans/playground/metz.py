@@ -1,10 +1,10 @@
 """Networks of the ring on which unrolled GANs were shown: tanh units, orthogonal kernels.
 
-Both work in the units of that ring, of radius 2.
+Both work in the units of that ring, of radius 1.
 
 Reference:
     Metz et al., 2016, arXiv:1611.02163, Section 3.1, by the code they published; Appendix A has
-    smaller ones, with ReLU.
+    others, with ReLU, and a ring of radius 2.
 """
 
 import math
@@ -16,7 +16,7 @@ from tfgans.networks.sizes import latent_input, layers_of
 from tfgans.variant import DataSpec
 
 _GAIN = 1.4
-_UNITS = 4.0  # theirs in a picture's: their ring has a radius of 2, ours as a picture one of 0.5
+_UNITS = 2.0  # a picture's in theirs: their ring has a radius of 1, ours as a picture one of 0.5
 
 
 def generator(data: DataSpec, *, latent_dim=256, width=128, num_layers=2):
