@@ -48,7 +48,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "roth": {"roth_weight": 0.1},
     # With the networks of metz.py and batches of 512 as the code of Metz et al., 2016.
     "unrolled": {
-        **schemes.adam(1e-3, beta_1=0.5, beta_2=0.999, schedule="constant"),
+        **schemes.adam(1e-3, beta_1=0.5, beta_2=0.999, epsilon=1e-8, schedule="constant"),
         "d_optimizer.learning_rate": 1e-4,
         "ema_decay": 0.0,
         "generator.latent_dim": 256,
