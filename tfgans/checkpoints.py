@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfgans.errors import TrainingError, UsageError
 
 LATEST, BEST = "checkpoints", "best"
-_KEPT = {LATEST: 2, BEST: 1}
+_KEPT = {LATEST: 2, BEST: 2}  # a run that goes on may have to do without the newest
 _INDEX = re.compile(r"step-(\d+)\.index")
 _STATE = "checkpoint"  # TensorFlow's list of the checkpoints, in their folder
 
@@ -28,7 +28,8 @@ def manager(
         model: What is saved and restored.
         run_dir: Folder of the run.
         part: Folder in it: `LATEST`, or `BEST` with the one that evaluations liked most.
-        kept: How many are kept; by default the latest two, and one best.
+        kept: How many are kept; by default the latest two, and the best and
+            the one before it.
     """
     checkpoint = tf.train.Checkpoint(state=model.state())
     folder = _folder(run_dir, part)
@@ -38,6 +39,10 @@ def manager(
     elif found != _listed(folder):
         names = [f'model_checkpoint_path: "step-{found[-1]}"']
         names += [f'all_model_checkpoint_paths: "step-{step}"' for step in found]
+        ages = [(folder / f"step-{step}.index").stat().st_mtime for step in found]
+        # Without these it would keep them for good.
+        names += [f"all_model_checkpoint_timestamps: {age}" for age in ages]
+        names.append("last_preserved_timestamp: 0.0")
         (folder / _STATE).write_text("\n".join([*names, ""]), encoding="utf-8")
     kept = kept or _KEPT[part]
     return tf.train.CheckpointManager(checkpoint, str(folder), kept, checkpoint_name="step")
@@ -49,10 +54,11 @@ def last_step(run_dir) -> int | None:
 
 
 def forget_best_after(run_dir, step: int) -> None:
-    """Removes a best checkpoint that the run, which goes on from `step`, has not come to yet."""
+    """Removes best checkpoints that the run, which goes on from `step`, has not come to yet."""
     folder = _folder(run_dir, BEST)
-    if any(found > step for found in _found(folder)):
-        shutil.rmtree(folder)
+    for found in _found(folder):
+        if found > step:
+            _remove(folder, found)
 
 
 def forget_after(run_dir, step: int) -> int | None:
@@ -64,9 +70,13 @@ def forget_after(run_dir, step: int) -> int | None:
     steps = _found(folder)
     left = [found for found in steps if found <= step]
     for found in steps[len(left) :] if left else ():
-        for path in folder.glob(f"step-{found}.*"):
-            path.unlink()
+        _remove(folder, found)
     return left[-1] if left else None
+
+
+def _remove(folder: Path, step: int) -> None:
+    for path in folder.glob(f"step-{step}.*"):
+        path.unlink()
 
 
 def _folder(run_dir, part: str) -> Path:

@@ -48,6 +48,11 @@ class Placement:
         """Replicas over all processes."""
         return len(self.devices) * (len(self.cluster.addresses) if self.cluster else 1)
 
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process is the one that writes the run folder and the export."""
+        return self.cluster is None or self.cluster.index == 0
+
     def open(self) -> "Team":
         """Opens TensorFlow's strategy; that of several processes once all of them are there.
 

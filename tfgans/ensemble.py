@@ -48,15 +48,23 @@ def train(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, 
     parallel = whole("parallel", parallel, 1)
     given = {key: _plain(value) for key, value in given.items() if value is not None}
     run_dir, before = _begun(variant, run_dir) if resume else (run_dir, {})
-    given = {**before.get("given", {}), **given}
+    given = _joined(before.get("given", {}), given)
     count = _number(variant, specialists, before)
     if count == 1:
         return training.train(variant, run_dir=run_dir, resume=resume, **given)
+    with _machine_shared(parallel):
+        return _specialists(variant, count, parallel, run_dir, resume, before, given)
+
+
+def _specialists(variant, count, parallel, run_dir, resume, before, given):
+    """Trains what is left of the specialists, joins them, and returns the `training.Result`."""
+    _open_devices(variant, count, given)
     parts = resolve(variant, specialists=count, **given)
     if resume and not before and (run_dir is None or runs.is_run(run_dir)):
         where = f"under {plans.RUNS!r}" if run_dir is None else f"in {os.fspath(run_dir)!r}"
         raise UsageError(f"no run of {count} specialists of {str(variant)!r} to resume {where}")
-    folder = _folder(variant, run_dir, before, parts, given)
+    told = {"variant": str(variant), "groups": [plan["classes"] for plan in parts], "given": given}
+    folder = _folder(run_dir, before, told, parts[0]["dataset"])
     export_dir = pathlib.Path(parts[0]["export_dir"])
     jobs = [
         {
@@ -69,6 +77,9 @@ def train(variant, *, specialists=None, parallel=1, run_dir=None, resume=False, 
         }
         for index, plan in enumerate(parts)
     ]
+    for job in jobs if before else ():
+        _check(**job)
+    runs.write_json(folder / runs.ENSEMBLE_FILE, told)
     _run(jobs, min(parallel, count))
     card = join([job["export_dir"] for job in jobs], export_dir, given.get("classes"))
     loaded = saved.load_saved_model(export_dir)
@@ -81,7 +92,7 @@ def resolve(variant, *, specialists=None, parallel=1, run_dir=None, resume=False
     """Returns the options of each specialist as they would be resolved; of one model its own."""
     del parallel
     run_dir, before = _begun(variant, run_dir) if resume else (run_dir, {})
-    given = {**before.get("given", {}), **given}
+    given = _joined(before.get("given", {}), given)
     count = _number(variant, specialists, before)
     if count == 1:
         return training.resolve(variant, run_dir=run_dir, resume=resume, **given)
@@ -229,9 +240,29 @@ def _begun(variant, run_dir):
     return run_dir, runs.read_json(path) if path.is_file() else {}
 
 
-def _folder(variant, run_dir, before, parts, given) -> pathlib.Path:
-    """Returns the folder of all, made or found, with what was given written in it."""
-    told = {"variant": str(variant), "groups": [plan["classes"] for plan in parts], "given": given}
+def _open_devices(variant, count, given) -> None:
+    """Divides the devices, which TensorFlow must be told before there is a model."""
+    _, _, placement = plans.make(variant, None, False, given)
+    if placement.cluster:
+        raise UsageError(
+            f"specialists={count} are trained by one process: give --strategy=one or mirrored"
+        )
+    placement.open()
+
+
+def _check(*, variant, run_dir, resume, **given) -> None:
+    """Refuses what a specialist that has begun cannot take."""
+    plans.make(variant, run_dir, resume, given)
+
+
+def _joined(before, given):
+    """Returns what was given to a run and what its resumption is given; options one by one."""
+    options = {**before.get("options", {}), **given.get("options", {})}
+    return {**before, **given, **({"options": options} if options else {})}
+
+
+def _folder(run_dir, before, told, dataset) -> pathlib.Path:
+    """Returns the folder of all, made or found."""
     if before:
         same = all(before[key] == told[key] for key in ("variant", "groups"))
         if not same:
@@ -239,13 +270,10 @@ def _folder(variant, run_dir, before, parts, given) -> pathlib.Path:
                 f"{str(run_dir)!r} has {before['variant']} of the classes {before['groups']}, not "
                 f"{told['variant']} of {told['groups']}"
             )
-        folder = pathlib.Path(run_dir)
-    elif run_dir is None:
-        folder = runs.make_run_dir(plans.RUNS, str(variant), parts[0]["dataset"])
-    else:
-        folder = runs.open_run_dir(run_dir)
-    runs.write_json(folder / runs.ENSEMBLE_FILE, told)
-    return folder
+        return pathlib.Path(run_dir)
+    if run_dir is None:
+        return runs.make_run_dir(plans.RUNS, told["variant"], dataset)
+    return runs.open_run_dir(run_dir)
 
 
 def _run(jobs: list[dict[str, Any]], parallel: int) -> None:
@@ -256,10 +284,9 @@ def _run(jobs: list[dict[str, Any]], parallel: int) -> None:
         return
     context = multiprocessing.get_context("spawn")
     waiting = list(jobs)
-    with _threads_shared(parallel):
-        while waiting:
-            batch, waiting = waiting[:parallel], waiting[parallel:]
-            _side_by_side(context, batch)
+    while waiting:
+        batch, waiting = waiting[:parallel], waiting[parallel:]
+        _side_by_side(context, batch)
 
 
 def _side_by_side(context, jobs) -> None:
@@ -271,10 +298,11 @@ def _side_by_side(context, jobs) -> None:
         for process in processes:
             process.join()
     except BaseException:  # each child makes its checkpoint
-        for process in processes:
-            if process.is_alive():
-                process.terminate()
-                process.join()
+        there = [process for process in processes if process.is_alive()]
+        for process in there:
+            process.terminate()
+        for process in there:
+            process.join()
         raise
     if all(process.exitcode == 0 for process in processes):
         return
@@ -297,12 +325,16 @@ def _child(job, said) -> None:
 
 
 @contextlib.contextmanager
-def _threads_shared(parallel: int) -> Iterator[None]:
-    """Divides the cores among processes that are started inside."""
-    name, before = "TF_NUM_INTRAOP_THREADS", os.environ.get("TF_NUM_INTRAOP_THREADS")
-    os.environ[name] = before or str(max(1, len(os.sched_getaffinity(0)) // parallel))
+def _machine_shared(parallel: int) -> Iterator[None]:
+    """Divides the cores among processes that are started inside, and lets them share GPUs."""
+    shares = {
+        "TF_NUM_INTRAOP_THREADS": str(max(1, len(os.sched_getaffinity(0)) // parallel)),
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a process takes what it needs, not all there is
+    }
+    missing = [name for name in shares if name not in os.environ] if parallel > 1 else []
+    os.environ.update({name: shares[name] for name in missing})
     try:
         yield
     finally:
-        if before is None:
+        for name in missing:
             del os.environ[name]

@@ -22,6 +22,7 @@ class Events:
 
     def __init__(self, directory: str | Path, start_step: int = 0):
         self.directory, self.start_step = Path(directory), start_step
+        self.forgets = True  # what an earlier start wrote of later steps
         self._writer: tf.io.TFRecordWriter | None = None
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
@@ -63,10 +64,10 @@ class Events:
         name = f"events.out.tfevents.{int(time.time()):010d}.{number:04d}"
         writer = tf.io.TFRecordWriter(str(self.directory / name))
         writer.write(_event(file_version="brain.Event:2"))
-        if self.start_step:
+        if self.forgets and number:
             start = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
             writer.write(_event(step=self.start_step + 1, session_log=start))
-            self.start_step = 0  # forget once
+            self.forgets = False  # once
         return writer
 
 

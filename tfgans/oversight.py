@@ -1,5 +1,6 @@
 """What looks over a run: evaluations on the way, and the watch for failures of the game."""
 
+import math
 import sys
 
 from tfgans import callbacks, checkpoints, data, evaluation, failures, plans, quality, runs
@@ -31,6 +32,8 @@ def quality_of(model, plan, folder, made, team) -> quality.Quality | None:
         agree=team.any,
         history=runs.read_json_lines(folder / runs.METRICS_FILE),
     )
+    if judge.best.newest is None:  # what was best is lost, or none has been: the next one is kept
+        judge.lowest = math.inf
     made.insert(made.index(log), judge)  # before it: a step's last row is that of its losses
     return judge
 

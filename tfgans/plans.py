@@ -74,7 +74,7 @@ def make(variant, run_dir, resume, given):
         )
     if plan["jit"] and placement.num_replicas > 1:
         raise UsageError(f"jit=True works on one replica, not on {placement.num_replicas}")
-    _check_places(plan, run_dir, resume)
+    _check_places(plan, run_dir, resume, placement)
     return run_dir, plan, placement
 
 
@@ -148,8 +148,10 @@ def _depends_on_steps(plan) -> bool:
     return any(value != "constant" for value in scheduled) or any(map(options.get, anneals))
 
 
-def _check_places(plan, run_dir, resume) -> None:
+def _check_places(plan, run_dir, resume, placement) -> None:
     """Refuses before the training what could not be written after it."""
+    if not placement.is_chief:
+        return  # which alone reads and writes there
     if run_dir is not None:
         runs.check_run_dir(run_dir, resume=resume)
     export_dir, run = plan["export_dir"], pathlib.Path(run_dir or RUNS).resolve()
@@ -171,7 +173,7 @@ def with_data(plan) -> dict[str, Any]:
         )
     spec = source.spec
     facts = {"image_shape": list(spec.image_shape), "num_classes": spec.num_classes}
-    facts["labels"] = list(spec.classes or ())
+    facts |= {"labels": list(spec.classes or ()), "num_images": source.size}
     for key, value in facts.items():
         if plan.get(key, value) != value:
             raise UsageError(

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfgans import (
     callbacks,
@@ -22,7 +23,7 @@ from tfgans import (
     plans,
     runs,
 )
-from tfgans.errors import UsageError
+from tfgans.errors import TrainingError, UsageError, first_line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,8 +164,7 @@ def _assist(model, plan, team) -> Result:
     made.append(patient)
     try:
         if step < steps and not team.any(False):
-            with callbacks.running(made) as made:
-                model.fit(dataset, steps_per_epoch=steps - step, verbose=0, callbacks=made)
+            _fit(model, dataset, steps - step, made)
         team.meet()  # the export is written
     except distribution.LOST as error:
         if patient.received is None:
@@ -199,8 +199,7 @@ def _run(model, plan, folder, team) -> Result:
     judge = oversight.quality_of(model, plan, folder, made, team)
     watch = oversight.watch_of(plan, folder, made, team)
     if step < steps and not team.any(oversight.over(judge, watch)):
-        with callbacks.running(made) as made:
-            model.fit(dataset, steps_per_epoch=steps - step, verbose=0, callbacks=made)
+        _fit(model, dataset, steps - step, made)
     failed = [dataclasses.asdict(one) for one in watch.findings.values()] if watch else []
     if watch and watch.finished and plan["on_collapse"] == "rewind":
         oversight.rewind(model, folder, min(one["since"] for one in failed))
@@ -217,6 +216,21 @@ def _run(model, plan, folder, team) -> Result:
     export.export(model, plan["export_dir"], _card(plan, sha256, facts))
     team.meet()
     return Result(folder, pathlib.Path(plan["export_dir"]), done, sha256, metrics, model, failed)
+
+
+def _fit(model, dataset, steps, made) -> None:
+    """Fits so many steps; what TensorFlow cannot go on from is a `TrainingError`."""
+    try:
+        with callbacks.running(made) as made:
+            model.fit(dataset, steps_per_epoch=steps, verbose=0, callbacks=made)
+    except distribution.LOST:
+        raise
+    except tf.errors.OpError as error:
+        reason = first_line(error).rpartition("Error: ")[2]  # of a data set, what it says
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            reason = "out of memory: a smaller batch_size, or accumulate=2 and more, needs less"
+        step = int(model.step.numpy())
+        raise TrainingError(f"step {step}: {reason}") from error
 
 
 def _dataset(model, plan, team, folder=None):

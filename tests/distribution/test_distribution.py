@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from tfgans import UsageError, distribution, training
+from tfgans import UsageError, distribution, plans, training
 from tfgans.cluster import Cluster
 
 WORKERS = {"TFGANS_WORKERS": "a:1,b:1", "JOB_COMPLETION_INDEX": "1"}
@@ -72,6 +72,17 @@ def test_workers_count_for_all(two_workers, gpus):
     gpus += [Gpu()] * 4
     assert distribution.place().num_replicas == 8
     assert distribution.place("mirrored").num_replicas == 4
+
+
+def test_only_the_chief_looks_at_the_folders(two_workers, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    places = {"run_dir": tmp_path / "file" / "run", "resume": True}
+    given = {"export_dir": str(tmp_path / "file" / "export")}
+    *_, placement = plans.make("nsgan", **places, given=given)
+    assert not placement.is_chief
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
+    with pytest.raises(UsageError, match="cannot use"):
+        plans.make("nsgan", **places, given=given)
 
 
 def test_workers_get_their_gpus(monkeypatch, two_workers, gpus):

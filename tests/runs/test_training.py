@@ -11,10 +11,11 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import tfgans
-from tfgans import UsageError, cli
+from tfgans import UsageError, callbacks, cli
 
 pytestmark = pytest.mark.xdist_group("training")
 
@@ -306,8 +307,8 @@ def test_a_folder_in_place_of_the_log_is_told(damaged, train):
 
 
 def test_data_that_has_changed_is_refused(train, tmp_path):
-    def write(width, labels):
-        pictures = np.zeros((40, 8, width), np.uint8)
+    def write(width, labels, number=40):
+        pictures = np.zeros((number, 8, width), np.uint8)
         np.savez(tmp_path / "d.npz", images=pictures, **labels)
 
     write(8, {})
@@ -322,6 +323,8 @@ def test_data_that_has_changed_is_refused(train, tmp_path):
     refused(train("--variant=nsgan", "--resume"), says)  # to export a finished run again
     write(8, {"labels": np.arange(40) % 3})
     refused(train(*resume), r".* num_classes 3, the run was started with 0")
+    write(8, {}, number=50)
+    refused(train(*resume), r".* num_images \d+, the run was started with \d+")
     assert tree(tmp_path / "runs") == before
 
 
@@ -442,6 +445,27 @@ def test_a_loss_that_is_not_finite_ends_the_run(train):
     model = tfgans.load("run")
     assert int(model.step) == int(good)
     assert all(np.isfinite(variable).all() for variable in model.state().values())
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
+            "step 1: out of memory: a smaller batch_size, or accumulate=2 and more, needs less",
+        ),
+        (
+            tf.errors.InvalidArgumentError(None, None, "{{node}} Iterator: UsageError: none left"),
+            "step 1: none left",
+        ),
+    ],
+)
+def test_what_tensorflow_cannot_go_on_from_is_told_in_one_line(train, monkeypatch, error, says):
+    def fails(self, batch, logs=None):
+        raise error
+
+    monkeypatch.setattr(callbacks.NonFinite, "on_train_batch_end", fails)
+    refused(train(*WGAN_GP, "--steps=2", "--run_dir=run"), says, code=1)
 
 
 NOTHING_SAVED = r"step 1: [\w/]+ is -?(nan|inf); no checkpoint was written yet\. Remedies: .+"

@@ -253,6 +253,17 @@ def test_a_torn_event_file_of_a_killed_run_does_no_harm(tmp_path):
     assert read == [(1, 1.0), (2, 20.0)]
 
 
+def test_a_run_that_starts_anew_forgets_what_it_wrote(tmp_path):
+    for value in (1.0, 2.0):
+        events = events_.Events(tmp_path)
+        for step in (1, 2, 3):
+            if value == 1.0 or step == 2:
+                events.scalars(step, {"loss": value})
+        events.close()
+    read = [(event.step, event.value) for event in read_events(tmp_path).Scalars("loss")]
+    assert read == [(2, 2.0)]
+
+
 def test_sample_grid_draws_what_it_is_told_to(model, tmp_path):
     draw = lambda model: np.full((2, 5, 5, 3), 9, np.uint8)  # noqa: E731
     drive([callbacks.SampleGrid(tmp_path, 2, draw=draw)], model, 3)

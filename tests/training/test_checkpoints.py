@@ -91,6 +91,15 @@ def test_the_advice_for_a_damaged_one_works(run):
     assert restored(run) == 8
 
 
+def test_checkpoints_of_a_list_that_was_written_anew_make_room_too(run):
+    (run / LIST).unlink()
+    manager = checkpoints.manager(Model(), run)
+    for step in (24, 32):
+        manager.save(checkpoint_number=step)
+    left = sorted(path.stem for path in (run / "checkpoints").glob("*.index"))
+    assert left == ["step-24", "step-32"]
+
+
 def test_networks_with_fewer_weights_are_no_others(tmp_path):
     class Players:
         players, average = ("generator",), None

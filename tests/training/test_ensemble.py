@@ -1,6 +1,9 @@
 """Specialists: each a run of its own, all exported as one SavedModel that routes by label."""
 
 import json
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -118,6 +121,39 @@ def test_specialists_of_some_classes_and_their_newest_run(tmp_path, monkeypatch)
     (first.run_dir / "ensemble.json").write_text("[")
     with pytest.raises(UsageError, match=r"ensemble\.json' cannot be read"):
         ensemble.train("acgan", run_dir=first.run_dir, resume=True)
+
+
+def test_a_refused_resumption_leaves_what_was_given_as_it_was(tmp_path):
+    where = {"run_dir": tmp_path / "run", "export_dir": str(tmp_path / "export")}
+    given = {**TINY, "steps": 1, "classes": [1, 2], "specialists": 2}
+    ensemble.train("acgan", **where, **given)
+    before = runs.read_json(tmp_path / "run" / "ensemble.json")
+    with pytest.raises(UsageError, match=r"cannot resume with --batch_size=4 \(the run has 8\)"):
+        ensemble.train("acgan", **where, resume=True, batch_size=4)
+    assert runs.read_json(tmp_path / "run" / "ensemble.json") == before
+    one_option = {"generator.width": TINY["options"]["generator.width"]}
+    assert ensemble.train("acgan", **where, resume=True, options=one_option).steps == 2
+    assert runs.read_json(tmp_path / "run" / "ensemble.json") == before
+
+
+def test_specialists_on_two_replicas(tmp_path):
+    words = [f"{key}={value}" for key, value in TINY["options"].items()]
+    command = [sys.executable, str(pathlib.Path(__file__).parents[2] / "train.py")]
+    command += ["--variant=acgan", "--specialists=2", "--classes=1,2", "--replicas=2", "--json"]
+    command += ["--image_size=8", "--batch_size=8", "--steps=1", "--set", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    card = runs.read_json(tmp_path / "saved_models" / "acgan" / "card.json")
+    assert (card["labels"], card["replicas"]) == ([1, 2], 2)
+
+
+def test_specialists_are_not_for_several_machines(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFGANS_WORKERS", "localhost:1,localhost:2")
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
+    with pytest.raises(UsageError, match="specialists=2 are trained by one process"):
+        ensemble.train("acgan", specialists=2, **TINY)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_failure_in_another_process_is_told(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -94,14 +95,23 @@ def test_a_run_that_no_longer_improves_ends_and_stays_ended(tmp_path, monkeypatc
     assert train(tmp_path, 40, resume=True, stop_when=0).steps == 40
 
 
+def test_where_the_best_checkpoint_is_lost_the_next_one_is_kept(tmp_path):
+    train(tmp_path, 10)
+    shutil.rmtree(tmp_path / "run" / "best")
+    train(tmp_path, 20, resume=True)
+    card = json.loads((tmp_path / "export" / "card.json").read_text("utf-8"))
+    assert card["best_step"] in (15, 20)
+
+
 def test_a_best_checkpoint_that_is_ahead_of_a_resumed_run_is_forgotten(whole, tmp_path):
     model = factory.load(whole / "run")
     manager = checkpoints.manager(model, tmp_path, checkpoints.BEST)
-    manager.save(checkpoint_number=20)
-    checkpoints.forget_best_after(tmp_path, 20)
-    assert (tmp_path / "best").is_dir()
-    checkpoints.forget_best_after(tmp_path, 19)
-    assert not (tmp_path / "best").exists()
+    for step in (10, 20):
+        manager.save(checkpoint_number=step)
+    for step, left in ((20, "step-20"), (19, "step-10"), (9, None)):
+        checkpoints.forget_best_after(tmp_path, step)
+        newest = checkpoints.manager(model, tmp_path, checkpoints.BEST).latest_checkpoint
+        assert newest == (left and str(tmp_path / "best" / left))
 
 
 def quality_of(name, patience, values):
