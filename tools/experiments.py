@@ -52,9 +52,16 @@ def run(words, scratch, *judging):
 
 
 def _failure(done):
-    """Returns the exit code and the last line that a process has said."""
+    """Returns the exit code and the last line that a run has said which came to no good end.
+
+    Raises:
+        RuntimeError: If it was killed, or asked for what there is not: that is no failure of it.
+    """
     last = (done.stderr.strip().splitlines() or [""])[-1]
-    return f"exit code {done.returncode}: {last}"
+    said = f"exit code {done.returncode}: {last}"
+    if done.returncode != 1:
+        raise RuntimeError(f"{' '.join(map(str, done.args))}: {said}")
+    return said
 
 
 def play(game, words, folder=None):

@@ -25,6 +25,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("games", nargs="*", help="default: those without a result")
     given = parser.parse_args()
+    unknown = set(given.games) - set(RUNS)
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}, but {', '.join(RUNS)}")
     result = experiments.read(NAME)
     for game in given.games or [name for name in RUNS if name not in result]:
         folder = experiments.RESULTS / "playground" / game

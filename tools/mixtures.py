@@ -35,7 +35,7 @@ def main():
     """Plays what is missing, and writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default 0 1 2")
-    parser.add_argument("--schemes", nargs="+", default=list(SCHEMES), help="default all")
+    parser.add_argument("--schemes", nargs="+", default=[*SCHEMES], choices=SCHEMES, help="all")
     parser.add_argument("--games", nargs="+", default=GAMES, choices=GAMES, help="default both")
     given = parser.parse_args()
     result = experiments.read(NAME)

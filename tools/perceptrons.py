@@ -87,7 +87,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="default 0")
     parser.add_argument("--minutes", type=float, default=3.0, help="of each run; default 3")
-    parser.add_argument("--games", nargs="+", default=list(GAMES), help="default all")
+    parser.add_argument("--games", nargs="+", default=[*GAMES], choices=GAMES, help="default all")
     given = parser.parse_args()
     result = experiments.read(NAME)
     experiments.fill(

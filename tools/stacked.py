@@ -30,7 +30,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="default 0")
     parser.add_argument("--minutes", type=float, default=30.0, help="of each game; default 30")
-    parser.add_argument("--schemes", nargs="+", default=list(SCHEMES), help="default all")
+    parser.add_argument("--schemes", nargs="+", default=[*SCHEMES], choices=SCHEMES, help="all")
     given = parser.parse_args()
     result = experiments.read(NAME)
     experiments.fill(
@@ -48,7 +48,7 @@ def played(words, minutes):
         return broken[0]
     first, second = (probe["seconds"] for probe in probes)
     pace = (PROBES[1] - PROBES[0]) / (second - first)
-    steps = round(PROBES[1] + pace * (60.0 * minutes - second))
+    steps = max(PROBES[1], round(PROBES[1] + pace * (60.0 * minutes - second)))
     return experiments.play("stacked", [*words, f"--steps={steps}"])
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -285,6 +286,17 @@ def test_schemes_on_perceptrons_differ_in_their_loss_alone(tool, tmp_path):
         assert ("g_optimizer.beta_1" in table) == (variant != "wgan_mlp")
         if variant == "mmd_gan":
             assert table["n_critic"] == 5  # such is a part of the loss
+
+
+@pytest.mark.parametrize("code", [2, 130, -9])
+def test_what_is_killed_or_refused_is_no_failure_of_a_scheme(tool, code):
+    import experiments
+
+    done = subprocess.CompletedProcess(["python", "train.py"], code, "", "warning\nerror: words")
+    with pytest.raises(RuntimeError, match=f"python train.py: exit code {code}: error: words"):
+        experiments._failure(done)
+    done.returncode = 1
+    assert experiments._failure(done) == "exit code 1: error: words"
 
 
 def test_failures_stay_in_the_table(tool):

@@ -82,5 +82,5 @@ def test_rates_that_cannot_be_are_refused(rate):
         bilinear.play(rate=rate)
     with pytest.raises(UsageError, match=r"steps=5000 are too many at rate=0\.9: numbers overflow"):
         bilinear.play(rate=0.9, steps=5000)
-    with pytest.raises(UsageError, match="steps=9 must be at least 10"):
+    with pytest.raises(UsageError, match="steps=9 must lie between 10 and 1,000,000"):
         bilinear.play(steps=9)

@@ -1,6 +1,7 @@
 """`python -m tfgans.playground`: what it prints and writes, and what it refuses."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import sys
 import pytest
 from PIL import Image
 
-from tfgans.playground import GAMES, __main__
+from tfgans.playground import GAMES, Outcome, __main__
 
 
 def play(capsys, *words):
@@ -61,6 +62,32 @@ def test_a_file_in_the_place_of_the_folder_is_left_alone(capsys, tmp_path):
         assert code == 2
         assert f"error: --out='{out}': '{tmp_path / 'file'}' is not a folder" in said
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "says"),
+    [
+        (
+            Outcome({"factor": math.inf}, None),
+            "error: bilinear came to numbers that are not finite",
+        ),
+        (MemoryError("Unable to allocate 3 TiB"), "error: out of memory: Unable to allocate 3 TiB"),
+    ],
+)
+def test_what_cannot_be_told_or_held_is_said_in_one_line(
+    capsys, monkeypatch, tmp_path, outcome, says
+):
+    def plays():
+        if isinstance(outcome, MemoryError):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr("tfgans.playground.bilinear.play", plays)
+    monkeypatch.setattr(__main__, "_saved", lambda *_: [])
+    code, printed, said = play(capsys, "bilinear", "--json", f"--out={tmp_path}")
+    assert (code, printed) == (1, "")
+    assert said.startswith(says)
+    assert len(said.splitlines()) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_the_game(capsys, monkeypatch):

@@ -97,7 +97,46 @@ def test_schemes_of_the_zoo_play(words):
     outcome = play(**words, **FEW)
     assert outcome.facts["of"] == modes
     assert outcome.facts["variant"] == words.get("variant", "r1gan")
-    assert 0.0 <= outcome.facts["high_quality"] <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("variant", "own"),
+    [
+        ("gan", {"g_optimizer.beta_1": 0.0, "g_optimizer.schedule": "linear"}),
+        ("r1gan", {"r1_weight": 0.1}),
+        ("roth", {"roth_weight": 0.1}),
+        ("hinge", {"discriminator.spectral_norm": True}),
+        ("wgan_gp", {"gp_weight": 0.1, "n_critic": 5}),
+        ("lgan", {"n_critic": 5}),
+        (
+            "unrolled",
+            {"g_optimizer.learning_rate": 1e-3, "d_optimizer.learning_rate": 1e-4}
+            | {"g_optimizer.beta_1": 0.5, "g_optimizer.schedule": "constant", "ema_decay": 0.0}
+            | {"generator.latent_dim": 256, "d_optimizer.epsilon": 1e-8},
+        ),
+    ],
+)
+def test_each_scheme_plays_by_its_recipe(variant, own, monkeypatch):
+    made = []
+
+    def create(*words, **table):
+        made.append(table)
+        raise UsageError("seen")
+
+    monkeypatch.setattr(schemes.factory, "create", create)
+    for options in ((), (("ema_decay", 0.5),)):
+        with pytest.raises(UsageError, match="seen"):
+            ring.play(variant=variant, options=options, **FEW)
+    usual = {"ema_decay": 0.999, "g_optimizer.learning_rate": 1e-3, "discriminator.width": 128}
+    wanted = {**usual, **own}
+    assert {key: made[0][key] for key in wanted} == wanted
+    assert made[1]["ema_decay"] == 0.5
+
+
+def test_a_recipe_of_what_a_scheme_does_not_have_is_refused(monkeypatch):
+    monkeypatch.setitem(mixtures.RECIPES, "gan", {"r1_wait": 1.0})
+    with pytest.raises(UsageError, match="r1_wait"):
+        ring.play(variant="gan", **FEW)
 
 
 def test_the_same_seed_gives_the_same_points():

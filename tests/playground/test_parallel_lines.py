@@ -30,6 +30,21 @@ def test_js_is_log_2_wherever_the_lines_are_apart():
     assert max(facts()["js"]) < math.log(2.0)  # no discriminator does better than the best
 
 
+def test_0_is_one_of_any_number_of_places(monkeypatch):
+    def told(judge, places, looks):
+        seen.append(places)
+        raise UsageError("seen")
+
+    seen = []
+    monkeypatch.setattr(parallel_lines, "_told", told)
+    for thetas in (3, 99, 197):
+        with pytest.raises(UsageError, match="seen"):
+            parallel_lines.play(thetas=thetas, steps=20)
+        places = seen.pop()
+        assert (places == 0.0).sum() == 1
+        np.testing.assert_allclose(places, np.linspace(-1.0, 1.0, thetas), atol=1e-15)
+
+
 def test_em_is_the_distance_of_the_lines_and_what_the_penalty_adds():
     assert facts()["em_exact"] == [1.0, 0.5, 0.0, 0.5, 1.0]
     np.testing.assert_allclose(facts()["em_penalised"], [1.05, 0.5125, 0.0, 0.5125, 1.05])
@@ -130,8 +145,8 @@ def test_seeds_give_other_weights():
         ({"thetas": 1}, "thetas=1 must lie between 3 and"),
         ({"steps": 19}, "steps=19 must lie between 20 and"),
         ({"seed": -1}, "seed=-1 must lie between 0 and"),
-        ({"gp_weight": 0.0}, r"gp_weight=0\.0 must be above 0"),
-        ({"gp_weight": math.nan}, "gp_weight=nan must be above 0"),
+        ({"gp_weight": 0.0}, r"gp_weight=0\.0 must lie between 1 and 1000"),
+        ({"gp_weight": math.nan}, "gp_weight=nan must lie between 1 and 1000"),
     ],
 )
 def test_what_cannot_be_played_is_refused(given, message):

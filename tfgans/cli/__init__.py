@@ -18,7 +18,7 @@ import tfgans
 from tfgans.cli import compare, evaluate, generate, train
 from tfgans.cli import list as list_
 from tfgans.cli.parsing import Parser, parse
-from tfgans.errors import TrainingError, UsageError
+from tfgans.errors import TrainingError, UsageError, first_line
 
 COMMANDS = {
     "train": train,
@@ -59,6 +59,8 @@ def answered(run: Callable[[], None]) -> int:
         return _say(WRONG_USAGE, f"error: {error}")
     except TrainingError as error:
         return _say(FAULT, f"error: {error}")
+    except MemoryError as error:
+        return _say(FAULT, f"error: out of memory: {first_line(error)}")
     except KeyboardInterrupt as interrupt:
         return _say(INTERRUPTED, str(interrupt) or "interrupted")
     except BrokenPipeError:  # `tfgans list | head -1`

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tfgans import cli, runs
 from tfgans.cli import parsing, tables
 from tfgans.cli.quiet import import_tensorflow
-from tfgans.errors import UsageError, did_you_mean
+from tfgans.errors import TrainingError, UsageError, did_you_mean
 from tfgans.playground import FRAMES_A_SECOND, GAMES, WITHOUT_TENSORFLOW, Outcome
 from tfgans.variant import described
 
@@ -42,8 +42,12 @@ def _run(argv: Sequence[str]) -> None:
     _check_folder(folder)
     outcome = _module(name).play(**given)
     told = {"game": name, **outcome.facts, "files": _saved(outcome, folder)}
+    try:
+        line = json.dumps(told, allow_nan=False)
+    except ValueError as error:
+        raise TrainingError(f"{name} came to numbers that are not finite: {told}") from error
     if as_json:
-        print(json.dumps(told))
+        print(line)
     else:
         print(tables.aligned([(key, _cell(value)) for key, value in told.items()]))
 

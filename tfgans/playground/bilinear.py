@@ -85,7 +85,7 @@ def play(*, rate: float = 0.1, steps: int = 400) -> Outcome:
 
     Args:
         rate: Step size, above 0 and below 1.
-        steps: Number of steps, 10 or more.
+        steps: Number of steps, from 10 to 1,000,000.
 
     Returns:
         The outcome. `factor` is by what each way multiplies the distance in a step, measured as a
@@ -93,8 +93,8 @@ def play(*, rate: float = 0.1, steps: int = 400) -> Outcome:
     """
     if not 0.0 < rate < 1.0:
         raise UsageError(f"rate={rate!r} must lie between 0 and 1")
-    if steps < 10:
-        raise UsageError(f"steps={steps!r} must be at least 10")
+    if not 10 <= steps <= 1_000_000:
+        raise UsageError(f"steps={steps!r} must lie between 10 and 1,000,000")
     paths = {}
     with np.errstate(over="ignore", invalid="ignore"):
         for way, (walk, _) in WAYS.items():

@@ -43,7 +43,8 @@ RECIPE: dict[str, Any] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "r1gan": {"r1_weight": 0.1},
     "hinge": {"discriminator.spectral_norm": True},
-    # As its authors' game with points; Gulrajani et al., 2017, their code.
+    # The number is that of its authors' game with points (Gulrajani et al., 2017, their code); in
+    # the units of theirs, in which the ring has a radius of 1.41, this is a weight of 0.28.
     "wgan_gp": {"gp_weight": 0.1},
     "roth": {"roth_weight": 0.1},
     # With the networks of metz.py and batches of 512 as the code of Metz et al., 2016.
@@ -153,7 +154,8 @@ def _played(mixture: Mixture, given: dict[str, Any]) -> Outcome:
         data=DATA,
         draw=lambda step, rows: mixture.images(step, rows, given["seed"]),
         look=lambda model: _points(model, mixture, _DRAWN, 0),
-        recipe=RECIPE | RECIPES.get(given["variant"], {}),
+        recipe=RECIPE,
+        own=RECIPES.get(given["variant"]),
         **given,
     )
     points = _points(model, mixture, SAMPLES, given["seed"])

@@ -63,7 +63,7 @@ def play(*, thetas: int = 11, steps: int = 1000, gp_weight: float = 10.0, seed: 
     Args:
         thetas: Places of the second line, an odd number of 3 or more.
         steps: Training steps of each network, 20 or more.
-        gp_weight: Weight of the critic's gradient penalty, above 0.
+        gp_weight: Weight of the critic's gradient penalty, from 1 to 1000.
         seed: Seed of weights and points.
 
     Returns:
@@ -77,11 +77,11 @@ def play(*, thetas: int = 11, steps: int = 1000, gp_weight: float = 10.0, seed: 
     """
     if whole("thetas", thetas, 3) % 2 == 0:
         raise UsageError(f"thetas={thetas!r} must be odd, so that 0 is one of them")
-    if not gp_weight > 0.0:
-        raise UsageError(f"gp_weight={gp_weight!r} must be above 0")
+    if not 1.0 <= gp_weight <= 1000.0:
+        raise UsageError(f"gp_weight={gp_weight!r} must lie between 1 and 1000")
     seed = whole("seed", seed, 0)
     looks = np.arange(_LOOKS + 1) * whole("steps", steps, _LOOKS) // _LOOKS
-    places = np.linspace(-1.0, 1.0, thetas)
+    places = np.arange(-(thetas // 2), thetas // 2 + 1) / (thetas // 2)
     judges = {name: Judge(rule, gp_weight, seed) for name, rule in RULES.items()}
     told = {name: _told(judge, places, looks) for name, judge in judges.items()}
     # They were trained last at theta = 1, where it starts from.

@@ -71,6 +71,7 @@ def trained(
     *,
     look: Callable[[keras.Model], Any],
     recipe: Mapping[str, Any],
+    own: Mapping[str, Any] | None = None,
     options: Mapping[str, Any],
     steps: int,
     batch_size: int,
@@ -85,8 +86,9 @@ def trained(
         data: What they are built for.
         draw: From a step and a number of rows to float32 images, a function of these alone.
         look: From the model to what a frame keeps.
-        recipe: Options; those that the row does not have are left out.
-        options: More of them, which must be the row's own.
+        recipe: Options of every scheme; those that the row does not have are left out.
+        own: Options of this scheme in place of these, which the row must have.
+        options: Options of this game in place of these, likewise.
         steps: Generator steps.
         batch_size: Images in a batch.
         seed: Seed of weights and latents.
@@ -102,9 +104,8 @@ def trained(
     """
     steps, batch_size = whole("steps", steps, 1), whole("batch_size", batch_size, 1)
     row = _playable(variant, networks)
-    recipe = PAPERS.get(variant, {}) | dict(recipe)
     table = {key: value for key, value in recipe.items() if key in row.defaults()}
-    table = row.resolve({**table, **options})
+    table = row.resolve({**table, **PAPERS.get(variant, {}), **(own or {}), **options})
     model = factory.create(row, data, seed=seed, steps=steps, **table)
     rows = batch_size * model.batches_per_step
     dataset = tf.data.Dataset.range(steps).map(lambda step: {"image": draw(step, rows)})

@@ -82,7 +82,8 @@ def play(
         data=DATA,
         draw=lambda step, rows: stacks(digits, step, rows, seed),
         look=lambda model: grid(model.sample(_MOVED, seed=0)),
-        recipe=RECIPE | RECIPES.get(variant, {}),
+        recipe=RECIPE,
+        own=RECIPES.get(variant),
         frames=_FRAMES,
         **given,
     )
