@@ -353,21 +353,29 @@ def _asked(pool: str) -> int:
 
 
 def git_revision() -> str | None:
-    """Returns the revision of the checkout that this code runs from, `-dirty` when changed.
+    """Returns the revision of the checkout that this code runs from, `-dirty` when code differs.
 
     None for an installed package: a repository around it would be someone else's.
     """
     checkout = pathlib.Path(__file__).resolve().parent.parent
     if not (checkout / ".git").exists():
         return None
-    command = ["git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--dirty"]
+    words = (["rev-parse", "--verify", "-q", "HEAD"], ["diff", "--quiet", "HEAD", "--", "*.py"])
     try:
-        done = subprocess.run(
-            [*command, "--exclude=*"], capture_output=True, text=True, timeout=10, check=False
+        head, code = (
+            subprocess.run(
+                ["git", "-C", str(checkout), *each],
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=False,
+            )
+            for each in words
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() or None
+    revision = head.stdout.strip()
+    return f"{revision}-dirty" if revision and code.returncode else revision or None
 
 
 def _as_json(content: Any) -> Any:

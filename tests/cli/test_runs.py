@@ -1,5 +1,6 @@
 import concurrent.futures
 import json
+import re
 import subprocess
 
 import pytest
@@ -231,6 +232,25 @@ def test_git_revision_is_that_of_the_code(repo, monkeypatch):
     assert (runs.git_revision() or "").removesuffix("-dirty") == (head if len(head) == 40 else "")
     monkeypatch.setattr(runs, "__file__", str(repo.parent / "site-packages" / "tfgans" / "runs.py"))
     assert runs.git_revision() is None
+
+
+def test_only_changed_code_makes_a_revision_dirty(monkeypatch, tmp_path):
+    def git(*words):
+        names = ["-c", "user.name=me", "-c", "user.email=me@here"]
+        subprocess.run(["git", "-C", str(tmp_path), *names, *words], check=True)
+
+    (tmp_path / "tfgans").mkdir()
+    (tmp_path / "tfgans" / "runs.py").write_text("")
+    (tmp_path / "result.json").write_text("")
+    monkeypatch.setattr(runs, "__file__", str(tmp_path / "tfgans" / "runs.py"))
+    git("init", "-q")
+    assert runs.git_revision() is None
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    (tmp_path / "result.json").write_text("{}")
+    assert re.fullmatch("[0-9a-f]{40}", runs.git_revision())
+    (tmp_path / "tfgans" / "runs.py").write_text("x = 1")
+    assert re.fullmatch("[0-9a-f]{40}-dirty", runs.git_revision())
 
 
 def test_precision_holds_within_its_scope_only():
