@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -257,8 +257,10 @@ def _check(*, variant, run_dir, resume, **given) -> None:
 
 def _joined(before, given):
     """Returns what was given to a run and what its resumption is given; options one by one."""
-    options = {**before.get("options", {}), **given.get("options", {})}
-    return {**before, **given, **({"options": options} if options else {})}
+    both = {**before, **given}
+    if "options" in before and isinstance(given.get("options"), Mapping):
+        both["options"] = {**before["options"], **given["options"]}
+    return both
 
 
 def _folder(run_dir, before, told, dataset) -> pathlib.Path:
