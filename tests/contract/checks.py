@@ -32,7 +32,7 @@ from tfgans.growing import GrowingModel
 from tfgans.variant import routed
 
 CRITIC = ("discriminator",)
-OTHER_WORDS = {"normal": "uniform", "uniform": "normal", "exp": "softplus", "kl": "pearson"}
+OTHER_WORDS = {"normal": "uniform", "uniform": "normal", "softplus": "sqrt", "kl": "pearson"}
 HALF = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
 
 
