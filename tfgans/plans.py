@@ -74,7 +74,8 @@ def make(variant, run_dir, resume, given):
         )
     if plan["jit"] and placement.num_replicas > 1:
         raise UsageError(f"jit=True works on one replica, not on {placement.num_replicas}")
-    _check_places(plan, run_dir, resume, placement)
+    if placement.is_chief:  # which alone reads and writes there
+        _check_places(plan, run_dir, resume)
     return run_dir, plan, placement
 
 
@@ -148,10 +149,8 @@ def _depends_on_steps(plan) -> bool:
     return any(value != "constant" for value in scheduled) or any(map(options.get, anneals))
 
 
-def _check_places(plan, run_dir, resume, placement) -> None:
+def _check_places(plan, run_dir, resume) -> None:
     """Refuses before the training what could not be written after it."""
-    if not placement.is_chief:
-        return  # which alone reads and writes there
     if run_dir is not None:
         runs.check_run_dir(run_dir, resume=resume)
     export_dir, run = plan["export_dir"], pathlib.Path(run_dir or RUNS).resolve()

@@ -17,8 +17,8 @@ import tempfile
 import experiments
 
 # Of all games, where they apply: text 002's rate, nothing averaged, neither dropout nor norms.
-COMMON = {"ema_decay": 0.0, "generator.latent_dim": 64, "discriminator.dropout": 0.0}
-COMMON["discriminator.spectral_norm"] = False
+COMMON = {"ema_decay": 0.0, "generator.latent_dim": 64}
+COMMON |= {"discriminator.dropout": 0.0, "discriminator.spectral_norm": False}
 COMMON |= {f"{player}.num_layers": 2 for player in ("generator", "discriminator")}
 ADAM = {"learning_rate": 2e-4, "beta_1": 0.9, "beta_2": 0.999, "schedule": "constant"}
 COMMON |= {f"{player}_optimizer.{key}": value for player in "gd" for key, value in ADAM.items()}

@@ -275,7 +275,9 @@ SETTINGS = {  # what the papers and the courses say
     "r1gan": adam(2e-4, 0.0, 0.99) | {"r1_weight": 1.0, "discriminator.batch_norm": False},
     "dragan": adam(2e-4, 0.5) | {"gp_weight": 10.0, "discriminator.batch_norm": False},
     "roth": adam(2e-4, 0.5) | {"roth_weight": 2.0, "final_share": 0.01},
-    "lgan": {"lipschitz_weight": 0.1, "g_optimizer.schedule": "linear", "g_optimizer.beta_1": 0.0},
+    "lgan": pair_of(keras.optimizers.Adam, beta_1=0.0, beta_2=0.99, schedule="linear")
+    | {"g_optimizer.learning_rate": 1e-3, "d_optimizer.learning_rate": 4e-3, "n_critic": 1}
+    | {"phi": "softplus", "lipschitz_weight": 0.1, "discriminator.batch_norm": False},
     "fgan": adam(2e-4, 0.5) | {"divergence": "kl", "discriminator.spectral_norm": True},
     "mmd_gan": adam(1e-4, 0.5, 0.9)
     | {"gp_weight": 1.0, "n_critic": 5, "discriminator.num_outputs": 16},

@@ -97,6 +97,7 @@ def test_schemes_of_the_zoo_play(words):
     outcome = play(**words, **FEW)
     assert outcome.facts["of"] == modes
     assert outcome.facts["variant"] == words.get("variant", "r1gan")
+    assert 0.0 <= outcome.facts["high_quality"] <= 1.0
 
 
 @pytest.mark.parametrize(

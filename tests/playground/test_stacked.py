@@ -70,6 +70,7 @@ def test_schemes_of_the_zoo_play(words, monkeypatch):
     first, again = (stacked.play(**words, options=narrow, steps=2, batch_size=4) for _ in range(2))
     assert first.facts == again.facts
     assert first.facts["of"] == 1000
+    assert 0 <= first.facts["modes"] <= first.facts["modes_hit"] <= 200
     other = stacked.play(**words, options=narrow, steps=2, batch_size=4, seed=1)
     assert other.facts["weights_sha256"] != first.facts["weights_sha256"]
 

@@ -11,7 +11,7 @@ Unlike WGAN-GP's penalty it asks for no slope, it only makes the largest one cos
 distributions are apart, each generated image is then pulled straight to a real one. Linear phi is
 a Wasserstein critic. The networks are DCGAN's, without batch normalisation in the critic; one
 critic step at four times the generator's rate stands for the paper's five at the same rate, 2e-4.
-That rate is too fast for phi=exp. With `--accumulate` the maximum is over each piece.
+phi=exp needs slower critics than this one. With `--accumulate` the maximum is over each piece.
 """
 
 import functools
