@@ -1,13 +1,16 @@
 """A whole run: data, model, callbacks, fit, export. `train.py` and a notebook call the same."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import pathlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+import filelock
 import keras
 import tensorflow as tf
 
@@ -98,13 +101,16 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
     run_dir, plan, placement = plans.make(variant, run_dir, resume, given)
     compat.disable_remapper()
     team = placement.open()
-    with team.watched(), runs.precision_scope(plan["precision"]):
+    with contextlib.ExitStack() as scopes:
+        scopes.enter_context(team.watched())
+        scopes.enter_context(runs.precision_scope(plan["precision"]))
         plan = plans.with_data(plan)
         _check_team(team, plan)
         with team.strategy.scope():
             model = _model(plan, placement, run_dir if resume else None)
         folder = _run_folder(run_dir, resume, plan) if team.is_chief else None
         if folder is not None:
+            scopes.enter_context(_held(folder))
             checkpoints.restore(checkpoints.manager(model, folder))
             runs.write_options(folder, plan)
         team.share(model.state().values())
@@ -152,6 +158,22 @@ def _run_folder(run_dir, resume, plan) -> pathlib.Path:
     if run_dir is None:
         return runs.make_run_dir(plans.RUNS, plan["variant"], plan["dataset"])
     return runs.open_run_dir(run_dir, resume=resume)
+
+
+@contextlib.contextmanager
+def _held(folder) -> Iterator[None]:
+    """Keeps other processes from training in the folder, until this one ends, however it does."""
+    lock = filelock.FileLock(folder / ".lock", timeout=0, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise UsageError(f"another process trains in {str(folder)!r}: wait, or stop it") from error
+    except NotImplementedError:
+        print(f"{str(folder)!r} is on a disk without locks: resume it only once", file=sys.stderr)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _assist(model, plan, team) -> Result:

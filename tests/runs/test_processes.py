@@ -9,11 +9,13 @@ import re
 import resource
 import signal
 import subprocess
+import sys
 
 import pytest
 from kill_and_resume import (
     CHECKPOINT_EVERY,
     STEPS,
+    TRAIN,
     Training,
     exported_weights,
     kill_and_resume,
@@ -74,6 +76,28 @@ def test_interrupted_and_terminated_after_a_checkpoint(reference, tmp_path):
         assert reached < training.checkpoint < STEPS
         reached = training.checkpoint
     assert_resumes(folder, reference)
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(reference, tmp_path):
+    folder = tmp_path / "held"
+    training = Training(folder)
+    assert training.wait_for(lambda: training.checkpoint)
+    training.process.send_signal(signal.SIGSTOP)
+    before = contents(training.run_dir)
+    words = [sys.executable, TRAIN, "--resume", f"--run_dir={training.run_dir}"]
+    second = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert second.returncode == 2, second.stderr
+    last = second.stderr.splitlines()[-1]
+    assert last == f"error: another process trains in '{training.run_dir}': wait, or stop it"
+    assert contents(training.run_dir) == before
+    training.process.kill()
+    training.process.wait()
+    assert_resumes(folder, reference)
+
+
+def contents(folder):
+    """What every file under `folder` holds."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_full_disk_ends_in_one_line_and_loses_nothing(reference, tmp_path):

@@ -149,7 +149,8 @@ def test_what_a_run_leaves(finished):
     folder, result = finished
     assert (result.run_dir, result.export_dir) == (folder / "run", folder / "export")
     names = {path.name for path in result.run_dir.iterdir()}
-    assert names == {"options.json", "metrics.jsonl", "samples", "tensorboard", "checkpoints"}
+    left = {"options.json", "metrics.jsonl", "samples", "tensorboard", "checkpoints"}
+    assert names - {".lock"} == left
     rows = rows_of(result.run_dir)
     assert [row["step"] for row in rows] == list(range(2, STEPS + 1, 2))
     assert set(rows[-1]) == {"step", "seconds", *result.model.all_logs}
