@@ -48,8 +48,12 @@ GAMES = {
     "dcgan, slow discriminator": ("dcgan", 1000, [*SLIM, "d_optimizer.learning_rate=1e-8"]),
     "hinge, fast generator": ("hinge", 1500, [*SLIM, "g_optimizer.learning_rate=0.02"]),
     "r1gan, no penalty, fast": ("r1gan", 1500, [*SLIM, "r1_weight=0.0", *MOMENTUM]),
+    "dcgan, junk feedback": ("dcgan", 2000, [*SLIM, "instance_noise=1000.0"]),
 }
+# Game -> the one whose networks it starts from.
+STARTS = {"dcgan, junk feedback": "dcgan, slim"}
 NAME = "collapse"
+JUDGED = "--metrics=precision_recall"
 
 
 def main():
@@ -71,11 +75,20 @@ def main():
 
 def trained(game, seed):
     """Returns the recall of a run, and what the watch told."""
+    with tempfile.TemporaryDirectory() as scratch:
+        words = _words(game, seed)
+        if game in STARTS:
+            first = f"{scratch}/start"
+            experiments.run(_words(STARTS[game], seed), first, JUDGED)
+            words.insert(1, f"--init_from={first}/run")
+        told = experiments.run(words, scratch, JUDGED)
+    return {**told, "command": told["command"].replace(f"{scratch}/", "")}
+
+
+def _words(game, seed):
     variant, steps, options = GAMES[game]
     words = [f"--variant={variant}", f"--steps={steps}", f"--seed={seed}"]
-    words += ["--set", *options] if options else []
-    with tempfile.TemporaryDirectory() as scratch:
-        return experiments.run(words, scratch, "--metrics=precision_recall")
+    return [*words, "--set", *options] if options else words
 
 
 def cost(row):
