@@ -11,7 +11,6 @@ between them, which leaves starting and compiling out. Linux only.
 import argparse
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
@@ -42,7 +41,7 @@ def main():
     medians = {name: statistics.median(found) for name, found in rates.items()}
     told = {"command": " ".join(["python benchmarks/workers_speed.py", *sys.argv[1:]])}
     told |= {"steps_per_second": rates, "two_to_one": medians["two"] / medians["one"]}
-    told |= {"cpu": platform.processor(), **runs.environment()}
+    told |= {"machine": process.machine(), **runs.environment()}
     process.write(options.out, told)
 
 
