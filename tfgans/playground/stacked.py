@@ -42,10 +42,15 @@ RECIPE: dict[str, Any] = {
     "discriminator.width": 32,
     **schemes.adam(1e-3),
 }
+_OF_DCGAN = schemes.adam(2e-4, beta_1=0.5, beta_2=0.999, schedule="constant")
 RECIPES: dict[str, dict[str, Any]] = {
     "r1gan": {"r1_weight": 1.0},
     "hinge": {"discriminator.batch_norm": False, "discriminator.spectral_norm": True},
-    "dcgan": schemes.adam(2e-4, beta_1=0.5, beta_2=0.999, schedule="constant"),
+    "dcgan": _OF_DCGAN,
+    "unrolled": {  # a discriminator of a quarter of the generator's size, as its authors have
+        "discriminator.width": 8,
+        **_OF_DCGAN,
+    },
 }
 
 
