@@ -18,6 +18,7 @@ SCHEMES = {
     "dcgan": ["--variant=dcgan"],
     "dcgan, packs of 2": ["--variant=dcgan", "--set", "discriminator.packing=2"],
     "unrolled, 5 steps": ["--variant=unrolled"],
+    "unrolled, 0 steps": ["--variant=unrolled", "--set", "unroll_steps=0"],
     "wgan_gp": ["--variant=wgan_gp"],
 }
 PROBES = (100, 300)  # steps of the games that show the speed
