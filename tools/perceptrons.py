@@ -38,7 +38,7 @@ LOSSES = {
         for divergence in ("kl", "reverse_kl", "pearson", "squared_hellinger", "jensen_shannon")
     },
     "unrolled, 5 steps": ("unrolled", []),
-    "mmd_gan": ("mmd_gan", []),
+    "mmd_gan": ("mmd_gan", ["n_critic=5"]),
     "gmmn": ("gmmn", []),
 }
 TRICKS = {

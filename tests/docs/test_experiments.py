@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tfgans import registry
+from tfgans.playground import schemes
 
 COMMON = ("experiments", "five_ideas", "two_time_scales", "learning_rates", "growth", "truncation")
 COMMON += ("mixtures", "collapse", "perceptrons", "stacked", "games")
@@ -284,8 +285,8 @@ def test_schemes_on_perceptrons_differ_in_their_loss_alone(tool, tmp_path):
         assert (table["generator.latent_dim"], table["ema_decay"]) == (64, 0.0)
         assert table["g_optimizer.learning_rate"] == (5e-5 if variant == "wgan_mlp" else 2e-4)
         assert ("g_optimizer.beta_1" in table) == (variant != "wgan_mlp")
-        if variant == "mmd_gan":
-            assert table["n_critic"] == 5  # such is a part of the loss
+        if variant in schemes.PAPERS:
+            assert options == ["n_critic=5"]
 
 
 @pytest.mark.parametrize("code", [2, 130, -9])

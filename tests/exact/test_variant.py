@@ -279,8 +279,9 @@ SETTINGS = {  # what the papers and the courses say
     | {"g_optimizer.learning_rate": 1e-3, "d_optimizer.learning_rate": 4e-3, "n_critic": 1}
     | {"phi": "softplus", "lipschitz_weight": 0.1, "discriminator.batch_norm": False},
     "fgan": adam(2e-4, 0.5) | {"divergence": "kl", "discriminator.spectral_norm": True},
-    "mmd_gan": adam(1e-4, 0.5, 0.9)
-    | {"gp_weight": 1.0, "n_critic": 5, "discriminator.num_outputs": 16},
+    "mmd_gan": pair_of(keras.optimizers.Adam, beta_1=0.0, beta_2=0.99, schedule="linear")
+    | {"g_optimizer.learning_rate": 1e-3, "d_optimizer.learning_rate": 4e-3, "n_critic": 1}
+    | {"gp_weight": 1.0, "discriminator.num_outputs": 16, "discriminator.batch_norm": False},
     "gmmn": {"latent_distribution": "uniform", "generator.latent_dim": 10},
     "dcgan_noise": adam(2e-4, 0.5) | {"instance_noise": 0.1, "discriminator.batch_norm": True},
     "vae": {"kl_weight": 1.0, "reconstruction_weight": 1.0, "encoder.width": 256},

@@ -109,6 +109,7 @@ def test_schemes_of_the_zoo_play(words):
         ("hinge", {"discriminator.spectral_norm": True}),
         ("wgan_gp", {"gp_weight": 0.1, "n_critic": 5}),
         ("lgan", {"n_critic": 5}),
+        ("mmd_gan", {"n_critic": 5}),
         (
             "unrolled",
             {"g_optimizer.learning_rate": 1e-3, "d_optimizer.learning_rate": 1e-4}

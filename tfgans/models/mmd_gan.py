@@ -7,8 +7,9 @@
 
 h is the critic, with 16 outputs instead of one. The gradient penalty is on the witness function f,
 at points m between real and generated images. The estimate of MMD^2 is unbiased. The networks are
-DCGAN's, without batch normalisation in the critic. With `--accumulate` each piece is compared for
-itself.
+DCGAN's, without batch normalisation in the critic. The paper has five critic steps, and both rates
+at 1e-4; one critic step at four times the generator's rate is better in the same time. With
+`--accumulate` each piece is compared for itself.
 """
 
 import keras
@@ -98,16 +99,17 @@ VARIANTS = (
         networks={"generator": dcgan.generator, "discriminator": dcgan.discriminator},
         optimizers={"g_optimizer": optimizers.Adam, "d_optimizer": optimizers.Adam},
         options={
-            "n_critic": 5,
             "ema_decay": 0.999,
             "discriminator.batch_norm": False,
             "discriminator.num_outputs": 16,
-            "g_optimizer.learning_rate": 1e-4,
-            "g_optimizer.beta_1": 0.5,
-            "g_optimizer.beta_2": 0.9,
-            "d_optimizer.learning_rate": 1e-4,
-            "d_optimizer.beta_1": 0.5,
-            "d_optimizer.beta_2": 0.9,
+            "g_optimizer.learning_rate": 1e-3,
+            "g_optimizer.beta_1": 0.0,
+            "g_optimizer.beta_2": 0.99,
+            "g_optimizer.schedule": "linear",
+            "d_optimizer.learning_rate": 4e-3,
+            "d_optimizer.beta_1": 0.0,
+            "d_optimizer.beta_2": 0.99,
+            "d_optimizer.schedule": "linear",
         },
         tiny={
             "n_critic": 2,
@@ -115,6 +117,6 @@ VARIANTS = (
             "generator.width": 4,
             "discriminator.width": 4,
         },
-        steps=2500,
+        steps=5000,
     ),
 )

@@ -21,7 +21,9 @@ from tfgans.playground import moving
 from tfgans.variant import DataSpec, Variant
 
 # What papers have where the zoo's row, with rates of its own, does without.
-PAPERS: dict[str, dict[str, Any]] = {name: {"n_critic": 5} for name in ("wgan_gp", "lgan")}
+PAPERS: dict[str, dict[str, Any]] = {
+    name: {"n_critic": 5} for name in ("wgan_gp", "lgan", "mmd_gan")
+}
 
 
 class Frames(StepCallback):
