@@ -1,8 +1,9 @@
 """Run folders: their numbers and files, what a resumed run may change, and where a run took place.
 
 A run folder such as `runs/0003-wgan_gp-digits/` holds `options.json` (all options as resolved and
-the environment), `metrics.jsonl`, `samples/`, `tensorboard/` and `checkpoints/`. TensorFlow is
-imported only by the functions that ask it something.
+the environment), `metrics.jsonl`, `samples/`, `tensorboard/` and `checkpoints/`, and `.lock`, which
+a process holds while it trains there. TensorFlow is imported only by the functions that ask it
+something.
 """
 
 import contextlib

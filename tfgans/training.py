@@ -101,16 +101,14 @@ def train(variant, *, run_dir=None, resume=False, **given) -> Result:
     run_dir, plan, placement = plans.make(variant, run_dir, resume, given)
     compat.disable_remapper()
     team = placement.open()
-    with contextlib.ExitStack() as scopes:
-        scopes.enter_context(team.watched())
-        scopes.enter_context(runs.precision_scope(plan["precision"]))
+    with team.watched(), runs.precision_scope(plan["precision"]), contextlib.ExitStack() as held:
         plan = plans.with_data(plan)
         _check_team(team, plan)
         with team.strategy.scope():
             model = _model(plan, placement, run_dir if resume else None)
         folder = _run_folder(run_dir, resume, plan) if team.is_chief else None
         if folder is not None:
-            scopes.enter_context(_held(folder))
+            held.enter_context(_held(folder))
             checkpoints.restore(checkpoints.manager(model, folder))
             runs.write_options(folder, plan)
         team.share(model.state().values())
@@ -168,8 +166,9 @@ def _held(folder) -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout as error:
         raise UsageError(f"another process trains in {str(folder)!r}: wait, or stop it") from error
-    except NotImplementedError:
-        print(f"{str(folder)!r} is on a disk without locks: resume it only once", file=sys.stderr)
+    except (NotImplementedError, OSError) as error:  # not every disk has locks
+        said = f"{str(folder)!r} cannot be locked ({error}): train in it only once at a time"
+        print(said, file=sys.stderr)
     try:
         yield
     finally:

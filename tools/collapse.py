@@ -53,7 +53,7 @@ GAMES = {
 # Game -> the one whose networks it starts from.
 STARTS = {"dcgan, junk feedback": "dcgan, slim"}
 NAME = "collapse"
-JUDGED = "--metrics=precision_recall"
+JUDGING = "--metrics=precision_recall"
 
 
 def main():
@@ -79,9 +79,9 @@ def trained(game, seed):
         words = _words(game, seed)
         if game in STARTS:
             first = f"{scratch}/start"
-            experiments.run(_words(STARTS[game], seed), first, JUDGED)
+            experiments.run(_words(STARTS[game], seed), first, JUDGING)
             words.insert(1, f"--init_from={first}/run")
-        told = experiments.run(words, scratch, JUDGED)
+        told = experiments.run(words, scratch, JUDGING)
     return {**told, "command": told["command"].replace(f"{scratch}/", "")}
 
 

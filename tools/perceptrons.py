@@ -16,29 +16,38 @@ import tempfile
 
 import experiments
 
+from tfgans.playground import schemes
+
 # Of all games, where they apply: text 002's rate, nothing averaged, neither dropout nor norms.
 COMMON = {"ema_decay": 0.0, "generator.latent_dim": 64}
 COMMON |= {"discriminator.dropout": 0.0, "discriminator.spectral_norm": False}
 COMMON |= {f"{player}.num_layers": 2 for player in ("generator", "discriminator")}
 ADAM = {"learning_rate": 2e-4, "beta_1": 0.9, "beta_2": 0.999, "schedule": "constant"}
 COMMON |= {f"{player}_optimizer.{key}": value for player in "gd" for key, value in ADAM.items()}
+
+
+def _paper(variant):
+    """Returns the options of its paper that the row does without."""
+    return [f"{key}={value}" for key, value in schemes.PAPERS[variant].items()]
+
+
 LOSSES = {
     "gan": ("gan", []),
     "nsgan": ("nsgan", []),
     "lsgan": ("lsgan", []),
     "wgan": ("wgan_mlp", []),
-    "wgan_gp": ("wgan_gp", ["n_critic=5"]),
+    "wgan_gp": ("wgan_gp", _paper("wgan_gp")),
     "hinge, spectral norm": ("hinge", ["discriminator.spectral_norm=true"]),
     "r1gan": ("r1gan", []),
     "dragan": ("dragan", []),
     "roth": ("roth", []),
-    "lgan": ("lgan", ["n_critic=5"]),
+    "lgan": ("lgan", _paper("lgan")),
     **{
         f"fgan, {divergence}": ("fgan", [f"divergence={divergence}"])
         for divergence in ("kl", "reverse_kl", "pearson", "squared_hellinger", "jensen_shannon")
     },
     "unrolled, 5 steps": ("unrolled", []),
-    "mmd_gan": ("mmd_gan", ["n_critic=5"]),
+    "mmd_gan": ("mmd_gan", _paper("mmd_gan")),
     "gmmn": ("gmmn", []),
 }
 TRICKS = {

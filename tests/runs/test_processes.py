@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import pytest
+from folders import tree
 from kill_and_resume import (
     CHECKPOINT_EVERY,
     STEPS,
@@ -83,21 +84,16 @@ def test_a_run_is_trained_by_one_process_at_a_time(reference, tmp_path):
     training = Training(folder)
     assert training.wait_for(lambda: training.checkpoint)
     training.process.send_signal(signal.SIGSTOP)
-    before = contents(training.run_dir)
+    before = tree(training.run_dir)
     words = [sys.executable, TRAIN, "--resume", f"--run_dir={training.run_dir}"]
     second = subprocess.run(words, capture_output=True, text=True, check=False)
     assert second.returncode == 2, second.stderr
     last = second.stderr.splitlines()[-1]
     assert last == f"error: another process trains in '{training.run_dir}': wait, or stop it"
-    assert contents(training.run_dir) == before
+    assert tree(training.run_dir) == before
     training.process.kill()
     training.process.wait()
     assert_resumes(folder, reference)
-
-
-def contents(folder):
-    """What every file under `folder` holds."""
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_full_disk_ends_in_one_line_and_loses_nothing(reference, tmp_path):

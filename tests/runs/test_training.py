@@ -3,7 +3,7 @@
 All in one process: a command's exit code is what `main` returns.
 """
 
-import hashlib
+import errno
 import json
 import pathlib
 import re
@@ -12,10 +12,11 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from folders import tree
 from PIL import Image
 
 import tfgans
-from tfgans import UsageError, callbacks, cli
+from tfgans import UsageError, callbacks, cli, training
 
 pytestmark = pytest.mark.xdist_group("training")
 
@@ -125,12 +126,6 @@ def refused(answer, says, code=2):
         assert len(lines) == 1, answer[2]
 
 
-def tree(folder):
-    """Every file under `folder` with its content's hash."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
 def rows_of(run_dir):
     """What `metrics.jsonl` holds."""
     text = (pathlib.Path(run_dir) / "metrics.jsonl").read_text()
@@ -150,7 +145,7 @@ def test_what_a_run_leaves(finished):
     assert (result.run_dir, result.export_dir) == (folder / "run", folder / "export")
     names = {path.name for path in result.run_dir.iterdir()}
     left = {"options.json", "metrics.jsonl", "samples", "tensorboard", "checkpoints"}
-    assert names - {".lock"} == left
+    assert names == left | {".lock"}
     rows = rows_of(result.run_dir)
     assert [row["step"] for row in rows] == list(range(2, STEPS + 1, 2))
     assert set(rows[-1]) == {"step", "seconds", *result.model.all_logs}
@@ -274,6 +269,19 @@ def test_the_newest_run_is_resumed_from_its_start_where_it_has_no_checkpoint(tra
     assert again["weights_sha256"] == whole["weights_sha256"]
     assert [row["step"] for row in rows_of(newest)] == [1, 2, 3, 4]
     refused(train("--variant=gan", "--resume"), "no run of 'gan' to resume under 'runs'")
+
+
+@pytest.mark.parametrize(
+    "error", [NotImplementedError("no flock"), OSError(errno.ENOLCK, "No locks available")]
+)
+def test_a_disk_without_locks_is_told_and_trained_on(train, monkeypatch, error):
+    def acquire(lock):
+        raise error
+
+    monkeypatch.setattr(training.filelock.FileLock, "acquire", acquire)
+    code, _, told = train(*NSGAN, "--steps=1", "--run_dir=run", "--export_dir=out")
+    assert code == 0, told
+    assert f"'run' cannot be locked ({error}): train in it only once at a time" in told
 
 
 @pytest.fixture
